@@ -1,0 +1,1 @@
+"""Parvis, an OpenID Connect provider for mutual health insurers."""

@@ -1,0 +1,1 @@
+"""« Mon compte »: what a signed-in member sees and ends."""

@@ -1,0 +1,1 @@
+"""The ways to prove who one is: password, code by mail, trusted device."""

@@ -1,0 +1,150 @@
+"""The code by mail: six digits, bound to one sign-in, within exact budgets."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from idp.core import throttles
+from idp.core.secrets import Vault
+from idp.core.settings import SignIn
+from idp.subjects import accounts, one_time
+from idp.subjects.accounts import Account
+from idp.subjects.one_time import Purpose
+
+DIGITS = 6
+DAY = timedelta(days=1)
+
+
+class NotSent(StrEnum):
+    """Why no code was made."""
+
+    TOO_SOON = "too-soon"
+    NO_RESENDS_LEFT = "no-resends-left"
+    DAY_IS_FULL = "day-is-full"
+    RESTING = "resting"
+
+
+class Refusal(StrEnum):
+    """Why a code did not pass."""
+
+    WRONG = "wrong"
+    EXPIRED = "expired"
+    EXHAUSTED = "exhausted"
+    RESTING = "resting"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The code was right and is used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code to be mailed, and until when it is good."""
+
+    digits: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One sign-in at its second step: whose it is, its identifier, the rules and the instant."""
+
+    id: str
+    account: Account
+    vault: Vault
+    rules: SignIn
+    now: datetime
+
+
+def is_resting(account: Account, *, now: datetime) -> bool:
+    """Whether too many wrong codes put the second step of this account to rest."""
+    return account.second_step_rests_until is not None and account.second_step_rests_until > now
+
+
+def issue(session: Session, transaction: Transaction) -> Code | NotSent:
+    """The first code of a sign-in; the day's budget of the account counts it."""
+    account, rules, now = transaction.account, transaction.rules, transaction.now
+    if is_resting(account, now=now):
+        return NotSent.RESTING
+    if not throttles.spend(session, f"codes:{account.id}", limit=rules.codes_per_day, window=DAY, now=now):
+        return NotSent.DAY_IS_FULL
+    digits = one_time.issue_code(
+        session,
+        vault=transaction.vault,
+        purpose=Purpose.SIGN_IN_CODE,
+        binding=transaction.id,
+        now=now,
+        lifetime=rules.code_lifetime,
+        digits=DIGITS,
+    )
+    return Code(digits, now + rules.code_lifetime)
+
+
+def issue_again(session: Session, transaction: Transaction) -> Code | NotSent:
+    """Another code of the same sign-in, within its wait and its number of resends."""
+    rules = transaction.rules
+    if resend_wait(session, transaction) > timedelta(0):
+        return NotSent.TOO_SOON
+    ends_at = transaction.now + rules.interaction_lifetime
+    if not throttles.spend_until(session, f"resends:{transaction.id}", limit=rules.code_resends, ends_at=ends_at):
+        return NotSent.NO_RESENDS_LEFT
+    return issue(session, transaction)
+
+
+def resend_wait(session: Session, transaction: Transaction) -> timedelta:
+    """How long until another code may be asked for."""
+    last = one_time.newest(session, purpose=Purpose.SIGN_IN_CODE, binding=transaction.id)
+    if last is None:
+        return timedelta(0)
+    return max(timedelta(0), last + transaction.rules.code_resend_wait - transaction.now)
+
+
+def resends_left(session: Session, transaction: Transaction) -> int:
+    """How many more codes this sign-in may ask for."""
+    used = throttles.used(session, f"resends:{transaction.id}", now=transaction.now)
+    return max(0, transaction.rules.code_resends - used)
+
+
+def tries_left(session: Session, transaction: Transaction) -> int:
+    """How many more codes this sign-in may try."""
+    tries = transaction.rules.code_tries
+    return one_time.tries_left(
+        session, purpose=Purpose.SIGN_IN_CODE, budget=transaction.id, tries=tries, now=transaction.now
+    )
+
+
+def verify(session: Session, transaction: Transaction, entry: str) -> Verified | Refusal:
+    """Compare a typed code, after counting the try; the day's wrong codes may put the second step to rest."""
+    if is_resting(transaction.account, now=transaction.now):
+        return Refusal.RESTING
+    outcome = one_time.spend_code(
+        session,
+        vault=transaction.vault,
+        purpose=Purpose.SIGN_IN_CODE,
+        binding=transaction.id,
+        entry=entry,
+        tries=transaction.rules.code_tries,
+        budget=transaction.id,
+        now=transaction.now,
+    )
+    match outcome:
+        case one_time.Spent():
+            return Verified()
+        case one_time.Refusal.EXPIRED:
+            return Refusal.EXPIRED
+        case one_time.Refusal.EXHAUSTED:
+            return Refusal.EXHAUSTED
+        case one_time.Refusal.WRONG:
+            return _count_wrong(session, transaction)
+
+
+def _count_wrong(session: Session, transaction: Transaction) -> Refusal:
+    account, rules, now = transaction.account, transaction.rules, transaction.now
+    limit = rules.wrong_codes_per_day - 1
+    if throttles.spend(session, f"wrong-codes:{account.id}", limit=limit, window=DAY, now=now):
+        return Refusal.WRONG
+    accounts.rest_second_step(session, account.id, until=now + rules.freeze)
+    return Refusal.RESTING

@@ -1,0 +1,1 @@
+"""« Vérification de sécurité »: a picture to copy, or a proof of work."""

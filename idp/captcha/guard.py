@@ -1,0 +1,48 @@
+"""The captcha as forms use it: offer one with a page, say why an answer was refused."""
+
+from idp.captcha import service
+from idp.captcha.service import Block, CaptchaPolicy, Place
+from idp.captcha.verdict import CaptchaVerdict
+from idp.core.spaces import Space
+from idp.web.kit import Visit
+
+WORDS = {
+    CaptchaVerdict.WRONG: "Les caractères ne correspondent pas à l’image. Recopiez ceux de la nouvelle image.",
+    CaptchaVerdict.MISSING: "Recopiez les caractères de l’image.",
+    CaptchaVerdict.EXPIRED: "L’image a expiré. Recopiez les caractères de la nouvelle image.",
+}
+
+
+class Guard:
+    """« Vérification de sécurité » in front of a form."""
+
+    def __init__(self, policy: CaptchaPolicy) -> None:
+        """Keep where the captcha is asked."""
+        self._policy = policy
+
+    def required_at(self, place: Place, *, space: Space, failures: bool = False, trusted: bool = False) -> bool:
+        """Whether this form asks for it now."""
+        return self._policy.required_at(place, failures=failures, trusted=trusted, space=space)
+
+    def offer(self, visit: Visit, *, back: str) -> Block:
+        """A new challenge for the page; « Changer le texte » comes back to the path `back`."""
+        return service.block(
+            visit.session,
+            vault=visit.kit.vault,
+            settings=visit.kit.settings.captcha,
+            browser=visit.browser,
+            now=visit.now,
+            back_to=back,
+        )
+
+    def refusal(self, visit: Visit) -> str | None:
+        """Spend the answer of the posted form; None when it passed, else the sentence for the member."""
+        verdict = service.verify(
+            visit.session,
+            vault=visit.kit.vault,
+            settings=visit.kit.settings.captcha,
+            form=visit.request.form,
+            browser=visit.browser,
+            now=visit.now,
+        )
+        return None if verdict is CaptchaVerdict.PASSED else WORDS[verdict]

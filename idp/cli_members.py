@@ -1,0 +1,186 @@
+"""`parvis members`: the register on the command line."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from idp.core.clock import SystemClock
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from idp.core.db import Database
+    from idp.core.settings import Settings
+    from idp.subjects.members import Member
+    from idp.subjects.register_import import ImportOptions, ImportRefused, ImportReport, RegisterImporter
+
+_INPUT = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+_OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+@click.group()
+def members() -> None:
+    """The register: import it, look at a member, invent one for tests."""
+
+
+@members.command("import")
+@click.argument("file", type=_INPUT)
+@click.option("--dry-run", is_flag=True, help="Look and report; change nothing.")
+@click.option("--full", is_flag=True, help="The file holds every member: who is missing from it is gone.")
+@click.option("--force", is_flag=True, help="With --full, let more than 5 % of the members go.")
+@click.option("--refused", type=_OUTPUT, help="Where refused lines are listed  [FILE.refused.csv]")
+@click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
+def import_command(
+    file: Path, *, dry_run: bool, full: bool, force: bool, refused: Path | None, as_json: bool
+) -> None:
+    """Bring the register up to date with FILE, whole or not at all."""
+    from idp.subjects.register_import import ImportOptions, ImportRefused
+
+    refused_file = refused or file.with_suffix(".refused.csv")
+    if refused_file.resolve() == file.resolve():
+        raise click.UsageError("the refused lines cannot replace the file they come from")
+    options = ImportOptions(dry_run=dry_run, full=full, force=force)
+    now = SystemClock().now()
+    with _database() as (settings, database), _accidents_in_one_line():
+        outcome = _run(_importer(settings, database, now), file, options, refused_file, now)
+    if isinstance(outcome, ImportRefused):
+        _tell_refusal(outcome, as_json=as_json)
+        sys.exit(1)
+    _tell_report(outcome, refused_file, as_json=as_json)
+
+
+@members.command()
+@click.argument("number")
+@click.option("--population", help="Only this population; by default each that has the number.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+def show(number: str, population: str | None, *, as_json: bool) -> None:
+    """What the register says of the member with this number; never the access code."""
+    from idp.subjects import members as register
+    from idp.subjects.register_rows import POPULATIONS
+
+    populations = POPULATIONS if population is None else {population}
+    with _database() as (_, database), _accidents_in_one_line(), database.reading() as session:
+        found = register.in_populations(session, populations, register.fold_member_number(number))
+        shown = [_shown(member) for member in found]
+    if as_json:
+        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+    else:
+        click.echo("\n\n".join(_as_lines(facts) for facts in shown), nl=bool(shown))
+    if not shown:
+        click.echo("no member has this number", err=True)
+        sys.exit(1)
+
+
+@members.command()
+@click.argument("file", type=_OUTPUT)
+@click.option("--rows", type=click.IntRange(min=1), default=1000, show_default=True, help="How many members.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same file.")
+def synthetic(file: Path, rows: int, seed: int) -> None:
+    """Write a register of invented members to FILE."""
+    from idp.subjects.synthetic import write_register
+
+    with _accidents_in_one_line(), file.open("w", encoding="utf-8", newline="") as output:
+        write_register(output, rows, seed=seed)
+
+
+@contextmanager
+def _database() -> "Iterator[tuple[Settings, Database]]":
+    from idp.core.db import Database
+    from idp.core.settings_sources import BadSettings, load
+
+    try:
+        settings = load()
+    except BadSettings as bad:
+        raise click.ClickException(str(bad)) from None
+    database = Database(settings.database_url.get_secret_value())
+    try:
+        yield settings, database
+    finally:
+        database.dispose()
+
+
+@contextmanager
+def _accidents_in_one_line() -> Iterator[None]:
+    """An operator needs the cause of an accident, neither its trace nor the rows that it was about."""
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+    try:
+        yield
+    except DBAPIError as accident:
+        cause = str(accident.orig).splitlines()
+        raise click.ClickException(
+            f"the database: {cause[0] if cause else type(accident).__name__}"
+        ) from None
+    except (SQLAlchemyError, OSError) as accident:
+        raise click.ClickException(str(accident).splitlines()[0]) from None
+
+
+def _importer(settings: "Settings", database: "Database", now: "datetime") -> "RegisterImporter":
+    from idp.core.secrets import Vault
+    from idp.subjects import accounts
+    from idp.subjects.register_import import RegisterImporter
+    from idp.subjects.register_rows import RowRules
+
+    return RegisterImporter(
+        database=database,
+        vault=Vault.from_root(settings.secret_key.get_secret_value()),
+        rules=RowRules.of(
+            number_pattern=settings.directory.member_number_pattern,
+            code_pattern=settings.directory.access_code_pattern,
+        ),
+        on_left=partial(accounts.end_for_members, now=now),
+    )
+
+
+def _run(
+    importer: "RegisterImporter", file: Path, options: "ImportOptions", refused_file: Path, now: "datetime"
+) -> "ImportReport | ImportRefused":
+    size = file.stat().st_size
+    with file.open("rb") as stream, click.progressbar(length=size, label=file.name, file=sys.stderr) as bar:
+        return importer.run(stream, now=now, options=options, refused_file=refused_file, progress=bar.update)
+
+
+def _tell_refusal(refused: "ImportRefused", *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"error": refused.refusal.value, "detail": refused.sentence}))
+    click.echo(f"{refused.refusal.value}: {refused.sentence}. Nothing was changed.", err=True)
+
+
+def _tell_report(report: "ImportReport", refused_file: Path, *, as_json: bool) -> None:
+    facts = dataclasses.asdict(report)
+    if as_json:
+        click.echo(json.dumps(facts | {"refused_file": str(refused_file) if report.refused else None}))
+    else:
+        click.echo(_as_lines(facts))
+    if report.refused:
+        click.echo(f"{report.refused} lines were refused; see {refused_file}", err=True)
+
+
+def _shown(member: "Member") -> dict[str, str | int | None]:
+    return {
+        "population": member.population,
+        "member_number": member.member_number,
+        "family_name": member.family_name,
+        "given_name": member.given_name,
+        "birth_date": None if member.birth_date is None else member.birth_date.isoformat(),
+        "email": member.email,
+        "status": member.status,
+        "code_changed_at": member.code_changed_at.isoformat(timespec="seconds"),
+        "gone_at": None if member.gone_at is None else member.gone_at.isoformat(timespec="seconds"),
+        "import": member.seen_in,
+        "id": member.id,
+    }
+
+
+def _as_lines(facts: dict[str, str | int | None]) -> str:
+    width = max(len(name) for name in facts)
+    return "\n".join(
+        f"{name:{width}}  {'' if value is None else value}".rstrip() for name, value in facts.items()
+    )

@@ -1,0 +1,166 @@
+"""Every failure that a member or an integrator can meet: its number, status and words."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of `docs/reference/errors.md`."""
+
+    number: str
+    status: int
+    title: str
+    member: str
+    help_desk: str
+    operator: str
+
+
+class Problem(Exception):
+    """A request that cannot be answered; rolls the transaction back and shows its number.
+
+    `detail` is for the log only, never for the page.
+    """
+
+    def __init__(self, number: str, *, detail: str = "", retry_after: timedelta | None = None) -> None:
+        """Look the number up in the catalogue (KeyError when it is not there)."""
+        super().__init__(number)
+        self.entry = CATALOGUE[number]
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+_ENTRIES = (
+    # Pages: what any page may answer.
+    Entry(
+        "P-4000", 400, "Cette demande est incomplète",
+        "La demande envoyée par votre navigateur n’est pas complète ou pas lisible. Revenez en arrière et recommencez.",
+        "Ask the member to start again from the public site.",
+        "A form or an address was malformed; the log line carries the detail.",
+    ),
+    Entry(
+        "P-4001", 400, "Votre page a expiré",
+        "La page est restée ouverte trop longtemps, ou elle vient d’un autre onglet. Rechargez-la et recommencez.",
+        "The page's form protection no longer matches the browser: reload, and check that cookies are allowed.",
+        "CSRF token missing, altered, too old, or the Origin header names another site.",
+    ),
+    Entry(
+        "P-4003", 403, "Cette page ne vous est pas ouverte",
+        "Vous n’avez pas accès à cette page.",
+        "The member followed a link that is not meant for them.",
+        "Access refused by a rule; see the log.",
+    ),
+    Entry(
+        "P-4004", 404, "Page introuvable",
+        "Cette page n’existe pas ou n’existe plus. Vérifiez l’adresse, ou repartez de l’accueil.",
+        "Ask where the link came from.",
+        "No route matches, or the object behind it is gone.",
+    ),
+    Entry(
+        "P-4005", 405, "Cette action n’est pas possible ici",
+        "Votre navigateur a demandé une action que cette page ne connaît pas. Repartez de l’accueil.",
+        "Ask the member to start again from the public site.",
+        "The HTTP method is not allowed for this address.",
+    ),
+    Entry(
+        "P-4013", 413, "Cette demande est trop volumineuse",
+        "Votre navigateur a envoyé trop de données. Revenez en arrière et recommencez.",
+        "Nothing a member does by hand is that large.",
+        "The body, a field or the address exceeded its limit.",
+    ),
+    Entry(
+        "P-4029", 429, "Trop de demandes",
+        "Trop de demandes viennent de votre connexion internet. Attendez un peu, puis recommencez.",
+        "Wait a minute. Shared networks (a company, a hotel) may meet it together.",
+        "The edge's rate limit; see `limits`.",
+    ),
+    # Availability.
+    Entry(
+        "P-5000", 500, "Une erreur est survenue",
+        "Le service a rencontré une erreur. Rien n’a été perdu. Recommencez dans quelques minutes.",
+        "Note the time and tell the operators.",
+        "An unexpected exception; the log holds the trace under this request's identifier.",
+    ),
+    Entry(
+        "P-5003", 503, "Le service est momentanément indisponible",
+        "Le service ne répond pas pour le moment. Rien n’a été perdu. Recommencez dans quelques instants.",
+        "Usually over within minutes; ask to try again.",
+        "The database did not answer or a lock was not had in time.",
+    ),
+    Entry(
+        "P-5004", 503, "Beaucoup de personnes se connectent en ce moment",
+        "Votre demande n’a pas pu être traitée à temps. Attendez quelques secondes, puis recommencez.",
+        "Ask to try again in a minute.",
+        "The hashing gate was full; consider more workers or a lower bcrypt cost.",
+    ),
+    # Sign-in.
+    Entry(
+        "P-2001", 403, "Cet espace ne vous est pas destiné",
+        "Votre compte existe, mais il n’ouvre pas cet espace. Choisissez votre espace ci-dessous.",
+        "The account's population is not among those the space admits.",
+        "See `populations` in the space and in the client file.",
+    ),
+    Entry(
+        "P-2002", 400, "Votre connexion a expiré",
+        "La connexion que vous aviez commencée a expiré. Recommencez depuis le service où vous vouliez aller.",
+        "A sign-in lasts 30 minutes; start again from the public site.",
+        "The interaction is unknown, over, or belongs to another browser.",
+    ),
+    Entry(
+        "P-2003", 400, "Votre navigateur refuse les cookies",
+        "Pour vous connecter, autorisez les cookies pour ce site dans les réglages de votre navigateur, puis recommencez.",
+        "Cookies are blocked; help the member allow them for this site.",
+        "A POST came without the browser cookie that its page had set.",
+    ),
+    # Enrolment.
+    Entry(
+        "P-1001", 404, "Ce lien n’est pas valable",
+        "Ce lien n’est pas complet ou n’existe pas. Ouvrez-le à nouveau depuis le mail, ou recommencez votre inscription.",
+        "The link was cut or mistyped; the code in the same mail works too.",
+        "No enrolment matches the token's fingerprint.",
+    ),
+    Entry(
+        "P-1002", 404, "Cet espace n’a pas d’inscription en ligne",
+        "L’accès à cet espace se fait sur invitation. Appelez notre service d’aide.",
+        "Professionals and delegates are invited.",
+        "The space has `enrolment = false`.",
+    ),
+    # OpenID Connect, where no redirect is safe.
+    Entry(
+        "P-3001", 400, "Le service qui vous envoie n’est pas reconnu",
+        "Le lien qui vous a mené ici ne vient pas d’un service que nous connaissons. Repartez du site de votre mutuelle.",
+        "The link is old or forged; start again from the public site.",
+        "Unknown or disabled client_id.",
+    ),
+    Entry(
+        "P-3002", 400, "L’adresse de retour n’est pas reconnue",
+        "Le lien qui vous a mené ici contient une adresse de retour inconnue. Repartez du site de votre mutuelle.",
+        "The link is old or forged; start again from the public site.",
+        "redirect_uri is missing, doubled, or not exactly one of the client's registered addresses.",
+    ),
+    Entry(
+        "P-3003", 400, "La demande de connexion n’est pas valable",
+        "Le service qui vous envoie a fait une demande que nous ne pouvons pas lire. Repartez du site de votre mutuelle.",
+        "An error of the service that sent the member.",
+        "The authorization request is malformed and carries no proven address to answer to.",
+    ),
+    # Configuration and command line.
+    Entry(
+        "P-9001", 500, "Réglage refusé", "", "",
+        "A setting or variable is unknown or wrong; the message names it and the nearest known name.",
+    ),
+    Entry(
+        "P-9002", 500, "Fichier de client refusé", "", "",
+        "A client file is wrong; the message names the file, the key and what it must be.",
+    ),
+    Entry(
+        "P-9003", 500, "Espace refusé", "", "",
+        "A space's folder is wrong; the message names the file and the key.",
+    ),
+    Entry(
+        "P-9004", 500, "Secret racine différent", "", "",
+        "The database was sealed under another root secret: restore the secret, or the database that goes with it.",
+    ),
+)  # fmt: skip
+
+CATALOGUE: dict[str, Entry] = {entry.number: entry for entry in _ENTRIES}

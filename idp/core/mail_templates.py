@@ -1,0 +1,221 @@
+"""What the mails say: each kind as a subject, a text part and an HTML part, in the colours of its space."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from css_inline import CSSInliner
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from idp.core.spaces import Space
+
+FOLDER = Path(__file__).with_name("mails")
+ZONE = ZoneInfo("Europe/Paris")
+LONGEST_VALUE = 120
+
+
+class BadMail(ValueError):
+    """A mail that must not be made: an unknown kind, a missing or unfit value, a link to another site."""
+
+
+class Kind(StrEnum):
+    """Every mail that members receive."""
+
+    ACTIVATION = "activation"
+    ALREADY_MEMBER = "already-member"
+    REQUEST_IMPOSSIBLE = "request-impossible"
+    OWNER_TOLD_ENROLMENT = "owner-told-enrolment"
+    ACCOUNT_ACTIVATED = "account-activated"
+    ONE_TIME_CODE = "one-time-code"
+    TRUSTED_DEVICE_ADDED = "trusted-device-added"
+    DEVICE_THEFT = "device-theft"
+    NEW_SIGN_IN = "new-sign-in"
+    SECOND_STEP_FROZEN = "second-step-frozen"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A mail's words: the subject, and the same message as text and as HTML."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The sentences that all mails of one language share."""
+
+    automatic: str
+    help: str
+    hours: str
+    copy_link: str
+    follow_link: str
+    at_time: str
+
+
+NEEDED: dict[Kind, frozenset[str]] = {
+    Kind.ACTIVATION: frozenset({"link", "code"}),
+    Kind.ONE_TIME_CODE: frozenset({"code"}),
+}
+LINKS = frozenset({"link", "sign_in_url", "recover_url", "not_me_url"})
+# What a caller leaves out is left out of the mail, but for these two.
+OPTIONAL = {"device": "", "time": "", "until": "", "hours": "24", "minutes": "10", "code": ""}
+WORDS = {
+    "fr": Words(
+        automatic="Ce message est automatique. Merci de ne pas y répondre.",
+        help="Besoin d’aide ? Appelez le {phone}{hours}.",
+        hours=" ({hours})",
+        copy_link="Si le bouton ne répond pas, copiez cette adresse dans votre navigateur :",
+        follow_link="« %s » : ouvrez l’adresse ci-dessous.",
+        at_time="d MMMM y 'à' HH:mm '(heure de Paris)'",
+    ),
+    "en": Words(
+        automatic="This message is automatic. Please do not answer it.",
+        help="Need help? Call {phone}{hours}.",
+        hours=" ({hours})",
+        copy_link="If the button does not respond, copy this address into your browser:",
+        follow_link="“%s”: open the address below.",
+        at_time="d MMMM y 'at' HH:mm '(Paris time)'",
+    ),
+}
+DEFAULT_LOCALE = "fr"
+
+_CODE = re.compile(r"[0-9]{4,10}")
+_AFTER_ISSUER = re.compile(r"/[A-Za-z0-9._~:/?#@!$&()*+,;=%-]*")
+_BEFORE_PUNCTUATION = re.compile(r" (?=[:;?!»])")
+_AFTER_QUOTE = re.compile(r"(?<=«) ")
+_GROUPS_FROM = 8
+
+
+def check(kind: str, context: Mapping[str, str]) -> None:
+    """Raise BadMail for a kind that does not exist or a value that this kind cannot do without."""
+    if kind not in set(Kind):
+        message = f"no mail of the kind {kind!r}"
+        raise BadMail(message)
+    missing = sorted(NEEDED.get(Kind(kind), frozenset()) - context.keys())
+    if missing:
+        message = f"the mail {kind!r} lacks {', '.join(missing)}"
+        raise BadMail(message)
+    if "code" in context and _CODE.fullmatch(context["code"]) is None:
+        message = f"the code of the mail {kind!r} is not made of digits"
+        raise BadMail(message)
+
+
+def render(kind: str, *, space: Space, locale: str, context: Mapping[str, str], issuer: str) -> Rendered:
+    """The words of one mail.
+
+    `time` and `until` are written out when they are ISO 8601 instants (`until` as a date) and shown as they
+    are otherwise. Links lead to the issuer only. Raises BadMail.
+    """
+    check(kind, context)
+    language = language_of(locale)
+    values = _values(context, issuer=issuer, language=language)
+    shared = {"space": space, "locale": language, "words": _words(language, space)}
+    text, subject = _part(_TEXT, kind, {**values, **shared, "kit": "kit.txt.jinja"}, "layout.txt.jinja")
+    style = _TEXT.get_template("mail.css.jinja").render(light=space.colours, dark=space.colours.dark)
+    # The sheet comes from our own file and colours of a fixed pattern; a quote in it must not be escaped.
+    shared["css"] = Markup(style)  # noqa: S704
+    page, _ = _part(_HTML, kind, {**values, **shared, "kit": "kit.html.jinja"}, "layout.html.jinja")
+    return Rendered(subject, text, _inliner().inline(page))
+
+
+def language_of(locale: str) -> str:
+    """The language whose words we have for a locale such as `fr-FR`; French for all others."""
+    language = locale.replace("_", "-").partition("-")[0].lower()
+    return language if language in WORDS else DEFAULT_LOCALE
+
+
+def _part(environment: Environment, kind: str, values: Mapping[str, object], layout: str) -> tuple[str, str]:
+    template = environment.get_template(f"{kind}.{values['locale']}.jinja")
+    module = template.make_module(dict(values))
+    subject = str(module.__dict__["subject"])
+    # Markup: in the HTML environment Jinja has escaped every value of the body already.
+    body = Markup(str(module))  # noqa: S704
+    return environment.get_template(layout).render({**values, "body": body, "subject": subject}), subject
+
+
+def _values(context: Mapping[str, str], *, issuer: str, language: str) -> dict[str, str]:
+    values = {**dict.fromkeys(LINKS, ""), **OPTIONAL}
+    for name, value in context.items():
+        values[name] = _own_link(value, issuer) if name in LINKS else _tidy(value)
+    values["time"] = _written(values["time"], language, day_only=False)
+    values["until"] = _written(values["until"], language, day_only=True)
+    values["digits"] = values.pop("code")
+    return values
+
+
+def _own_link(value: str, issuer: str) -> str:
+    """Refuse a link that leaves the issuer: no request header can choose where our mails lead."""
+    if value and not (value.startswith(issuer) and _AFTER_ISSUER.fullmatch(value, len(issuer))):
+        message = "a link in a mail leads to the issuer only"
+        raise BadMail(message)
+    return value
+
+
+def _tidy(value: str) -> str:
+    """One line of visible characters: a device's name must not forge a line, nor turn the text around."""
+    visible = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in value)
+    return " ".join(visible.split())[:LONGEST_VALUE]
+
+
+def _written(value: str, language: str, *, day_only: bool) -> str:
+    try:
+        instant = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    local = instant.astimezone(ZONE) if instant.tzinfo else instant
+    if day_only:
+        return format_date(local, "d MMMM y", locale=language)
+    return format_datetime(local, WORDS[language].at_time, tzinfo=ZONE, locale=language)
+
+
+def _words(language: str, space: Space) -> dict[str, str]:
+    words = WORDS[language]
+    hours = words.hours.format(hours=space.help_hours) if space.help_hours else ""
+    return {
+        "automatic": words.automatic,
+        "help": words.help.format(phone=space.help_phone.replace(" ", "\u00a0"), hours=hours),
+        "copy_link": words.copy_link,
+        "follow_link": words.follow_link,
+    }
+
+
+def _spaced(text: str) -> str:
+    """French typography: no line ends before a colon or a question mark, nor inside guillemets."""
+    return _AFTER_QUOTE.sub("\u00a0", _BEFORE_PUNCTUATION.sub("\u00a0", str(text)))
+
+
+def _groups(code: str) -> list[str]:
+    """Long codes are read in two halves; what is copied stays one run of digits."""
+    half = len(code) // 2
+    return [code[:half], code[half:]] if len(code) >= _GROUPS_FROM else [code]
+
+
+def _environment(*, autoescape: bool) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=autoescape,  # noqa: S701 (the text part is not HTML)
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    environment.filters |= {"spaced": _spaced, "in_two": _groups}
+    return environment
+
+
+_TEXT = _environment(autoescape=False)
+_HTML = _environment(autoescape=True)
+
+
+@cache
+def _inliner() -> CSSInliner:
+    return CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)

@@ -1,0 +1,287 @@
+"""The outbox: mails written in the transaction of their cause, delivered after it, and scrubbed once sent."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import (
+    ColumnElement,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    Update,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from idp.core import mail_templates
+from idp.core.db import Base, UtcDateTime, insert_into
+from idp.core.secrets import Vault
+
+PURPOSE = "outbox"
+# Longer than one delivery may take (`mailer.LONGEST`) and the minute by which two hosts' clocks may differ,
+# so that nobody takes over a mail that is on its way.
+LEASE = timedelta(seconds=120)
+BACK_OFF = tuple(timedelta(seconds=wait) for wait in (30, 60, 120, 300, 900, 1800))
+GIVE_UP = timedelta(days=2)
+KEPT = timedelta(days=30)
+PURGED_AT_ONCE = 1000
+
+
+class State(StrEnum):
+    """What became of a mail."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+
+
+class DeliveryStatus(StrEnum):
+    """What a waiting page may tell the member."""
+
+    QUEUED = "queued"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+
+
+class OutboxMessage(Base):
+    """One mail for one cause. `sealed` holds the address and the values; it is empty once settled."""
+
+    __tablename__ = "outbox"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    cause: Mapped[str] = mapped_column(Text, unique=True)
+    kind: Mapped[str] = mapped_column(Text)
+    space: Mapped[str] = mapped_column(Text)
+    locale: Mapped[str] = mapped_column(Text)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    state: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    not_before: Mapped[datetime] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(Integer)
+    claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_error: Mapped[str | None] = mapped_column(Text)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+_QUEUED = OutboxMessage.state == State.QUEUED.value
+Index("ix_outbox_due", OutboxMessage.not_before, sqlite_where=_QUEUED, postgresql_where=_QUEUED)
+Index("ix_outbox_created_at", OutboxMessage.created_at)
+# Rows are changed by statements that decide races; no object in memory needs to follow.
+_PLAIN = {"synchronize_session": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A mail that one worker holds until `lease`, an instant that no other claim of this row ever has."""
+
+    id: int
+    cause: str
+    kind: str
+    space: str
+    locale: str
+    sealed: bytes
+    created_at: datetime
+    expires_at: datetime | None
+    attempts: int
+    lease: datetime
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether it is too late to send: its code expired, or it was tried for two days."""
+        return self.created_at + GIVE_UP <= now or (self.expires_at is not None and self.expires_at <= now)
+
+
+def enqueue(
+    session: Session,
+    *,
+    vault: Vault,
+    now: datetime,
+    kind: str,
+    recipient: str,
+    context: Mapping[str, str],
+    cause: str,
+    space: str,
+    locale: str,
+    expires_at: datetime | None = None,
+) -> int | None:
+    """Queue one mail in the caller's transaction; its number, or None when this cause has its mail already.
+
+    `cause` names the event (`enrolment:<id>:activation:1`) and must hold no address. A mail that `expires_at`
+    overtakes is never sent. Raises `mail_templates.BadMail` when the kind or its values are wrong.
+    """
+    mail_templates.check(kind, context)
+    contents = json.dumps({"recipient": recipient, "context": dict(context)}).encode()
+    row = (
+        insert_into(session, OutboxMessage)
+        .values(
+            cause=cause,
+            kind=str(kind),
+            space=space,
+            locale=locale,
+            sealed=vault.seal(PURPOSE, contents, bound_to=cause),
+            state=State.QUEUED.value,
+            created_at=now,
+            expires_at=expires_at,
+            not_before=now,
+            attempts=0,
+        )
+        .on_conflict_do_nothing(index_elements=[OutboxMessage.cause])
+        .returning(OutboxMessage.id)
+    )
+    return session.execute(row).scalar_one_or_none()
+
+
+def unseal(vault: Vault, claim: Claim) -> tuple[str, dict[str, str]]:
+    """The address and the values of a mail; raises `secrets.BadSeal`."""
+    contents = json.loads(vault.unseal(PURPOSE, claim.sealed, bound_to=claim.cause))
+    return contents["recipient"], contents["context"]
+
+
+def status(session: Session, message_id: int) -> DeliveryStatus:
+    """How far a mail has come. One that is no longer kept counts as expired: nothing more will come of it."""
+    state = session.execute(
+        select(OutboxMessage.state).where(OutboxMessage.id == message_id)
+    ).scalar_one_or_none()
+    if state is None:
+        return DeliveryStatus.EXPIRED
+    return _STATUS[State(state)]
+
+
+_STATUS = {
+    State.QUEUED: DeliveryStatus.QUEUED,
+    State.SENT: DeliveryStatus.ACCEPTED,
+    State.REFUSED: DeliveryStatus.REFUSED,
+    State.EXPIRED: DeliveryStatus.EXPIRED,
+}
+
+
+def queue_depth(session: Session) -> int:
+    """How many mails wait."""
+    return session.execute(select(func.count()).select_from(OutboxMessage).where(_QUEUED)).scalar_one()
+
+
+def oldest_waiting(session: Session) -> datetime | None:
+    """When the oldest waiting mail was written; None when nothing waits."""
+    return session.execute(select(func.min(OutboxMessage.created_at)).where(_QUEUED)).scalar_one()
+
+
+def has_due(session: Session, *, now: datetime) -> bool:
+    """Whether there is anything to claim or to expire; takes no lock."""
+    due = select(OutboxMessage.id).where(
+        _QUEUED, _nobody_holds_it(now), or_(OutboxMessage.not_before <= now, _too_late(now))
+    )
+    return session.execute(due.limit(1)).first() is not None
+
+
+def claim_due(session: Session, *, now: datetime, limit: int) -> Sequence[Claim]:
+    """Take up to `limit` due mails for this worker alone, in one statement."""
+    lease = now + LEASE
+    due = (
+        select(OutboxMessage.id)
+        .where(_QUEUED, OutboxMessage.not_before <= now, _nobody_holds_it(now))
+        .order_by(OutboxMessage.not_before, OutboxMessage.id)
+        .limit(limit)
+        # PostgreSQL: two workers pass by each other's rows. SQLite has one writer at a time and ignores it.
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    take = (
+        update(OutboxMessage)
+        .where(OutboxMessage.id.in_(select(due.c.id)))
+        .values(claimed_until=lease)
+        .returning(
+            OutboxMessage.id,
+            OutboxMessage.cause,
+            OutboxMessage.kind,
+            OutboxMessage.space,
+            OutboxMessage.locale,
+            OutboxMessage.sealed,
+            OutboxMessage.created_at,
+            OutboxMessage.expires_at,
+            OutboxMessage.attempts,
+        )
+    )
+    rows = session.execute(take, execution_options=_PLAIN).all()
+    return sorted((Claim(*row, lease=lease) for row in rows), key=lambda taken: taken.id)
+
+
+def expire(session: Session, *, now: datetime) -> int:
+    """Give up the mails that came too late, and scrub them; how many there were."""
+    change = (
+        update(OutboxMessage)
+        .where(_QUEUED, _too_late(now), _nobody_holds_it(now))
+        .values(state=State.EXPIRED.value, sealed=b"", claimed_until=None)
+    )
+    return len(session.execute(change.returning(OutboxMessage.id), execution_options=_PLAIN).all())
+
+
+def mark_sent(session: Session, claim: Claim, *, now: datetime) -> bool:
+    """The mail server has it: scrub the mail. False when the lease was lost meanwhile."""
+    return _settle(session, claim, _scrubbed(State.SENT, claim).values(sent_at=now, last_error=None))
+
+
+def mark_refused(session: Session, claim: Claim, *, reason: str) -> bool:
+    """The mail server will never take it: scrub the mail, keep the class of the error."""
+    return _settle(session, claim, _scrubbed(State.REFUSED, claim).values(last_error=reason))
+
+
+def mark_expired(session: Session, claim: Claim) -> bool:
+    """It came too late while this worker held it: scrub it unsent."""
+    return _settle(session, claim, _scrubbed(State.EXPIRED, claim).values(attempts=claim.attempts))
+
+
+def postpone(session: Session, claim: Claim, *, reason: str, now: datetime) -> bool:
+    """Try again later, and later still after each failure."""
+    wait = BACK_OFF[min(claim.attempts, len(BACK_OFF) - 1)]
+    change = update(OutboxMessage).values(
+        not_before=now + wait, attempts=claim.attempts + 1, claimed_until=None, last_error=reason
+    )
+    return _settle(session, claim, change)
+
+
+def release(session: Session, claim: Claim) -> bool:
+    """Give an untried mail back."""
+    return _settle(session, claim, update(OutboxMessage).values(claimed_until=None))
+
+
+def purge(session: Session, *, now: datetime) -> int:
+    """Delete mails that were settled 30 days ago or more, a thousand at most; how many there were."""
+    old = (
+        select(OutboxMessage.id)
+        .where(OutboxMessage.created_at <= now - KEPT, OutboxMessage.state != State.QUEUED.value)
+        .limit(PURGED_AT_ONCE)
+    )
+    gone = delete(OutboxMessage).where(OutboxMessage.id.in_(old)).returning(OutboxMessage.id)
+    return len(session.execute(gone, execution_options=_PLAIN).all())
+
+
+def _nobody_holds_it(now: datetime) -> ColumnElement[bool]:
+    return or_(OutboxMessage.claimed_until.is_(None), OutboxMessage.claimed_until <= now)
+
+
+def _too_late(now: datetime) -> ColumnElement[bool]:
+    return or_(OutboxMessage.expires_at <= now, OutboxMessage.created_at <= now - GIVE_UP)
+
+
+def _scrubbed(state: State, claim: Claim) -> Update:
+    return update(OutboxMessage).values(
+        state=state.value, sealed=b"", attempts=claim.attempts + 1, claimed_until=None
+    )
+
+
+def _settle(session: Session, claim: Claim, change: Update) -> bool:
+    # The lease is the fence: a worker that was overtaken changes nothing any more.
+    mine = change.where(
+        OutboxMessage.id == claim.id, _QUEUED, OutboxMessage.claimed_until == claim.lease
+    ).returning(OutboxMessage.id)
+    return session.execute(mine, execution_options=_PLAIN).one_or_none() is not None

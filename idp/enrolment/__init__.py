@@ -1,0 +1,1 @@
+"""« Créer son compte »: from the register's number and code to an active account."""

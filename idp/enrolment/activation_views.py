@@ -1,0 +1,151 @@
+"""The pages that end an enrolment: the link of the mail, and the code."""
+
+from flask import Blueprint, Response
+
+from idp.authenticators.hash_gate import GateBusy
+from idp.core import throttles
+from idp.core.errors import Problem
+from idp.enrolment import service
+from idp.enrolment.forms import ActivationForm
+from idp.enrolment.views import Enrolments, of_browser
+from idp.login import activation
+from idp.login.forms import CodeForm
+from idp.login.steps.activation import WORDS, code_page
+from idp.subjects import accounts, enrolments, one_time
+from idp.subjects.enrolments import Activated, Enrolment, NotActivated
+from idp.subjects.one_time import Purpose
+from idp.web.kit import Visit
+
+LONGEST_TOKEN = 64
+WRONG_PASSWORD = "Ce n’est pas le mot de passe choisi à l’inscription. Vérifiez-le, puis recommencez."  # noqa: S105 (a sentence)
+
+
+def blueprint(parts: Enrolments) -> Blueprint:
+    """`/inscription/activer/<token>` and `/inscription/code`."""
+    kit = parts.kit
+    pages = Blueprint("activation", __name__)
+
+    @pages.get("/inscription/activer/<token>")
+    @kit.visit
+    def look(visit: Visit, token: str) -> Response:
+        """GET never changes anything: mail scanners open every link."""
+        enrolment = _of_link(visit, token)
+        return _link_page(visit, enrolment, ActivationForm())
+
+    @pages.post("/inscription/activer/<token>")
+    @kit.visit
+    def act(visit: Visit, token: str) -> Response:
+        enrolment = _of_link(visit, token)
+        form = ActivationForm(visit.request.form)
+        if not _may_activate(visit, enrolment):
+            return _link_page(visit, enrolment, form)
+        if not _is_own_browser(visit, enrolment) and not _password_passes(parts, visit, enrolment, form):
+            return _link_page(visit, enrolment, form)
+        match activation.activate(visit, enrolment):
+            case Activated():
+                return visit.see_other("/inscription/bienvenue")
+            case NotActivated():
+                return _link_page(visit, enrolment, form)
+
+    @pages.post("/inscription/recommencer/<token>")
+    @kit.visit
+    def again(visit: Visit, token: str) -> Response:
+        """A lapsed attempt starts again without retyping."""
+        enrolment = _of_link(visit, token)
+        if enrolment.is_open(visit.now) or accounts.by_member(visit.session, enrolment.member_id) is not None:
+            return visit.see_other(f"/inscription/activer/{token}")
+        if service.repeat(visit, enrolment, address=enrolment.email) is None:
+            raise Problem("P-4029", detail="enrolments of the day")
+        return visit.see_other("/inscription/validation")
+
+    @pages.route("/inscription/code", methods=["GET", "POST"])
+    @kit.visit
+    def code(visit: Visit) -> Response:
+        enrolment = of_browser(visit)
+        if enrolment is None:
+            return visit.see_other("/connexion")
+        if enrolment.activated_at is not None:
+            return visit.see_other("/inscription/bienvenue")
+        form = CodeForm(visit.request.form)
+        if visit.request.method == "POST" and form.validate():
+            match activation.redeem_code(visit, enrolment, form.digits):
+                case Activated() | NotActivated.ALREADY_ACTIVE:
+                    return visit.see_other("/inscription/bienvenue")
+                case NotActivated.LAPSED:
+                    form.code.errors = [WORDS[activation.CodeRefusal.EXPIRED]]
+                case activation.CodeRefusal() as refusal:
+                    form.code.errors = [WORDS[refusal]]
+        return code_page(visit, enrolment, form, hidden={})
+
+    kit.limit_pages(pages)
+    return pages
+
+
+def _of_link(visit: Visit, token: str) -> Enrolment:
+    found = None
+    if len(token) <= LONGEST_TOKEN:
+        found = one_time.find_link(visit.session, vault=visit.kit.vault, purpose=Purpose.ENROLMENT_LINK, token=token)
+    enrolment = enrolments.by_id(visit.session, found) if found is not None else None
+    if enrolment is None:
+        raise Problem("P-1001")
+    visit.space = visit.kit.spaces.get(enrolment.space) or visit.space
+    return enrolment
+
+
+def _is_own_browser(visit: Visit, enrolment: Enrolment) -> bool:
+    return enrolment.browser == visit.browser
+
+
+def _may_activate(visit: Visit, enrolment: Enrolment) -> bool:
+    has_account = accounts.by_member(visit.session, enrolment.member_id) is not None
+    return enrolment.is_open(visit.now) and not has_account
+
+
+def _password_passes(parts: Enrolments, visit: Visit, enrolment: Enrolment, form: ActivationForm) -> bool:
+    """In another browser the link needs the password just chosen, within five tries counted first."""
+    if not form.validate():
+        return False
+    tries = visit.kit.settings.enrolment.password_tries
+    if not throttles.spend_until(visit.session, _budget(enrolment), limit=tries, ends_at=enrolment.expires_at):
+        form.password.errors = [WRONG_PASSWORD]
+        return False
+    visit.session.commit()
+    try:
+        verdict = parts.passwords.verify(form.password.data or "", enrolment.password_hash)
+    except GateBusy as busy:
+        raise Problem("P-5004", detail="hash gate", retry_after=busy.retry_after) from busy
+    visit.session.refresh(enrolment)
+    if not verdict.matches:
+        visit.audit("activation.wrong_password")
+        form.password.errors = [WRONG_PASSWORD]
+    return verdict.matches
+
+
+def _budget(enrolment: Enrolment) -> str:
+    return f"activation-password:{enrolment.id}"
+
+
+def _link_page(visit: Visit, enrolment: Enrolment, form: ActivationForm) -> Response:
+    left = visit.kit.settings.enrolment.password_tries - throttles.used(
+        visit.session, _budget(enrolment), now=visit.now
+    )
+    mode = _mode(visit, enrolment, left)
+    token = visit.request.path.rsplit("/", 1)[-1]
+    return visit.page(
+        "activer.html",
+        mode=mode,
+        form=form,
+        tries_left=left if left < visit.kit.settings.enrolment.password_tries else None,
+        restart_url=f"/inscription/recommencer/{token}",
+        sign_in_url=visit.kit.door_of(visit.session, visit.space) or "/connexion",
+    )
+
+
+def _mode(visit: Visit, enrolment: Enrolment, left: int) -> str:
+    if enrolment.activated_at is not None or accounts.by_member(visit.session, enrolment.member_id) is not None:
+        return "already"
+    if not enrolment.is_open(visit.now):
+        return "lapsed"
+    if _is_own_browser(visit, enrolment):
+        return "button"
+    return "password" if left > 0 else "lapsed"

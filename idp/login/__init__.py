@@ -1,0 +1,1 @@
+"""The sign-in: a declarative journey of steps over stored facts."""

@@ -1,0 +1,134 @@
+"""The activation of an enrolment: its mail, its link and its code, for the sign-in and for « Créer son compte »."""
+
+from datetime import timedelta
+from enum import StrEnum
+
+from idp.core import throttles
+from idp.subjects import enrolments, one_time
+from idp.subjects.enrolments import Activated, Enrolment, NotActivated, Outcome
+from idp.subjects.members import Member
+from idp.subjects.one_time import Purpose, Spent
+from idp.web.kit import Visit
+
+CODE_DIGITS = 8
+MAILS = 5
+MAIL_OF = {
+    Outcome.NEW: "activation",
+    Outcome.ALREADY_MEMBER: "already-member",
+    Outcome.IMPOSSIBLE: "request-impossible",
+}
+
+
+class CodeRefusal(StrEnum):
+    """Why an activation code did not pass."""
+
+    WRONG = "wrong"
+    EXPIRED = "expired"
+    EXHAUSTED = "exhausted"
+
+
+def send_mail(visit: Visit, enrolment: Enrolment) -> None:
+    """Send the mail that the attempt's outcome calls for.
+
+    A link and a code are made whatever the outcome, so that all outcomes cost the same; only those of a new
+    enrolment are mailed, and only they can activate.
+    """
+    settings = visit.kit.settings
+    lifetime = enrolment.expires_at - visit.now
+    token = one_time.issue_link(
+        visit.session,
+        vault=visit.kit.vault,
+        purpose=Purpose.ENROLMENT_LINK,
+        binding=enrolment.id,
+        now=visit.now,
+        lifetime=lifetime,
+    )
+    code = one_time.issue_code(
+        visit.session,
+        vault=visit.kit.vault,
+        purpose=Purpose.ENROLMENT_CODE,
+        binding=enrolment.id,
+        now=visit.now,
+        lifetime=lifetime,
+        digits=CODE_DIGITS,
+    )
+    outcome = Outcome(enrolment.outcome)
+    context = {"sign_in_url": f"{settings.issuer}/connexion", "recover_url": f"{settings.issuer}/acces-perdus"}
+    if outcome is Outcome.NEW:
+        hours = max(1, lifetime // timedelta(hours=1))
+        context = {"link": f"{settings.issuer}/inscription/activer/{token}", "code": code, "hours": str(hours)}
+    enrolment.mails += 1
+    enrolment.mailed_at = visit.now
+    enrolment.outbox_id = visit.mail(
+        MAIL_OF[outcome],
+        enrolment.email,
+        cause=f"enrolment:{enrolment.id}:mail:{enrolment.mails}",
+        expires_at=enrolment.expires_at,
+        context=context,
+    )
+
+
+def send_again(visit: Visit, enrolment: Enrolment) -> bool:
+    """Send the mail again when its wait is over and its number is left; whether one was sent."""
+    if resend_wait(visit, enrolment) > timedelta(0) or enrolment.expires_at <= visit.now:
+        return False
+    key = f"enrolment-mails:{enrolment.id}"
+    if not throttles.spend_until(visit.session, key, limit=MAILS, ends_at=enrolment.expires_at):
+        return False
+    send_mail(visit, enrolment)
+    return True
+
+
+def resend_wait(visit: Visit, enrolment: Enrolment) -> timedelta:
+    """How long until the mail may be asked for again."""
+    return max(timedelta(0), enrolment.mailed_at + visit.kit.settings.enrolment.resend_wait - visit.now)
+
+
+def tries_left(visit: Visit, enrolment: Enrolment) -> int:
+    """How many codes may still be tried for the last mail."""
+    return one_time.tries_left(
+        visit.session,
+        purpose=Purpose.ENROLMENT_CODE,
+        budget=_budget(enrolment),
+        tries=visit.kit.settings.enrolment.code_tries,
+        now=visit.now,
+    )
+
+
+def redeem_code(visit: Visit, enrolment: Enrolment, entry: str) -> Activated | NotActivated | CodeRefusal:
+    """Count the try, compare the code, and activate."""
+    outcome = one_time.spend_code(
+        visit.session,
+        vault=visit.kit.vault,
+        purpose=Purpose.ENROLMENT_CODE,
+        binding=enrolment.id,
+        entry=entry,
+        tries=visit.kit.settings.enrolment.code_tries,
+        budget=_budget(enrolment),
+        now=visit.now,
+    )
+    match outcome:
+        case Spent():
+            return activate(visit, enrolment)
+        case one_time.Refusal.WRONG:
+            return CodeRefusal.WRONG
+        case one_time.Refusal.EXPIRED:
+            return CodeRefusal.EXPIRED
+        case one_time.Refusal.EXHAUSTED:
+            return CodeRefusal.EXHAUSTED
+
+
+def activate(visit: Visit, enrolment: Enrolment) -> Activated | NotActivated:
+    """Open the account and tell whatever other contact the register holds."""
+    outcome = enrolments.activate(visit.session, enrolment, now=visit.now)
+    if not isinstance(outcome, Activated):
+        return outcome
+    visit.audit("account.activated", outcome.account_id)
+    member = visit.session.get(Member, enrolment.member_id)
+    if member is not None and member.email and member.email.casefold() != enrolment.email_folded:
+        visit.mail("account-activated", member.email, cause=f"account:{outcome.account_id}:activated")
+    return outcome
+
+
+def _budget(enrolment: Enrolment) -> str:
+    return f"{enrolment.id}:{enrolment.mails}"

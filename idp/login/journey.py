@@ -1,0 +1,42 @@
+"""The journey of a sign-in: the next step is the first one that the facts make necessary."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from idp.login.facts import Facts
+
+
+class StepName(StrEnum):
+    """The steps, by the last part of their address."""
+
+    PASSWORD = "mot-de-passe"
+    ACTIVATION = "activation"
+    MAIL_CODE = "code"
+    TRUST = "appareil"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When one step is due."""
+
+    name: StepName
+
+    def needed(self, facts: Facts) -> bool:
+        """Whether these facts make the step necessary."""
+        match self.name:
+            case StepName.PASSWORD:
+                return not facts.password
+            case StepName.ACTIVATION:
+                return facts.activation_pending
+            case StepName.MAIL_CODE:
+                return not facts.mail_code and (facts.code_demanded or not facts.device_trusted)
+            case StepName.TRUST:
+                return facts.mail_code and not facts.device_trusted and not facts.trust_answered
+
+
+JOURNEY = (Rule(StepName.PASSWORD), Rule(StepName.ACTIVATION), Rule(StepName.MAIL_CODE), Rule(StepName.TRUST))
+
+
+def next_step(facts: Facts) -> StepName | None:
+    """The first step due, or None: the sign-in is complete."""
+    return next((rule.name for rule in JOURNEY if rule.needed(facts)), None)

@@ -1,0 +1,214 @@
+"""The sign-in as other features see it: demand one, ask whether a session is enough, take the result."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from flask import Response
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from idp.core.errors import Problem
+from idp.core.spaces import Space
+from idp.login import interaction as interactions
+from idp.login.interaction import Demand, Interaction
+from idp.login.journey import StepName, next_step
+from idp.login.steps.activation import Activation
+from idp.login.steps.base import Step, Tools
+from idp.login.steps.email_otp import EmailOtp
+from idp.login.steps.password import Password
+from idp.login.steps.trust import Trust
+from idp.sessions import assurance
+from idp.sessions import service as sessions
+from idp.sessions.service import LiveSession, SessionRow
+from idp.subjects import accounts
+from idp.subjects.accounts import Account
+from idp.web.kit import Visit
+
+SESSION = "session"
+# A browser of this kind that signed in lately is not called new.
+KNOWN_FOR = timedelta(days=90)
+RESUME = "/oauth2/authorize/suite"
+
+
+class Shortfall(StrEnum):
+    """Why the browser's session does not answer a demand."""
+
+    LOGIN_REQUIRED = "login-required"
+    OTHER_ACCOUNT = "other-account"
+    POPULATION = "population"
+    ACR = "acr"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The result of a sign-in: the session it ended in, or none when the member cancelled."""
+
+    demand: Demand
+    live: LiveSession | None
+    cancelled: bool
+
+
+class Login:
+    """The steps with their tools; made once by the app."""
+
+    def __init__(self, tools: Tools) -> None:
+        """Make the steps."""
+        self.tools = tools
+        self.steps: Mapping[StepName, Step] = {
+            StepName.PASSWORD: Password(tools),
+            StepName.ACTIVATION: Activation(tools),
+            StepName.MAIL_CODE: EmailOtp(tools),
+            StepName.TRUST: Trust(tools),
+        }
+
+    def begin(self, visit: Visit, demand: Demand) -> Response:
+        """Save what is demanded, count what the browser's session already proves, and go to the first step due."""
+        _enter_space(visit, demand)
+        lifetime = visit.kit.settings.sign_in.interaction_lifetime
+        interaction = interactions.start(
+            visit.session, browser=visit.browser, demand=demand, now=visit.now, lifetime=lifetime
+        )
+        if demand.create and visit.space.enrolment:
+            return visit.see_other(f"/inscription?i={interaction.id}")
+        live = live_session(visit)
+        if is_enough(live, demand, now=visit.now) in {None, Shortfall.ACR} and live is not None:
+            _inherit(visit, interaction, live)
+        return self.advance(visit, interaction)
+
+    def advance(self, visit: Visit, interaction: Interaction) -> Response:
+        """Go to the step that is due now, or end the sign-in."""
+        name = next_step(interaction.facts)
+        if name is None:
+            return _complete(visit, interaction)
+        self.steps[name].enter(visit, interaction)
+        return visit.see_other(url_of(name, interaction))
+
+
+def url_of(name: StepName, interaction: Interaction) -> str:
+    """The address of a step's page."""
+    path = "/connexion" if name is StepName.PASSWORD else f"/connexion/{name.value}"
+    return f"{path}?i={interaction.id}"
+
+
+def live_session(visit: Visit) -> LiveSession | None:
+    """The live session of this browser, by the limits of the space it stands in."""
+    secret = visit.cookie(SESSION)
+    if secret is None:
+        return None
+    return sessions.by_secret(visit.session, secret, space=visit.space, now=visit.now)
+
+
+def is_enough(live: LiveSession | None, demand: Demand, *, now: datetime) -> Shortfall | None:
+    """Whether a session answers a demand as it is; None when it does."""
+    if live is None or demand.reauthenticate:
+        return Shortfall.LOGIN_REQUIRED
+    # OIDC Core 3.1.2.1: max_age=0 means log in again.
+    if demand.max_age is not None and now - live.auth_time >= timedelta(seconds=demand.max_age):
+        return Shortfall.LOGIN_REQUIRED
+    if demand.account_id is not None and demand.account_id != live.account_id:
+        return Shortfall.OTHER_ACCOUNT
+    if demand.populations and live.population not in demand.populations:
+        return Shortfall.POPULATION
+    if not assurance.reaches(live.acr, demand.acr):
+        return Shortfall.ACR
+    return None
+
+
+def finished(visit: Visit, handle: str) -> Finished | None:
+    """Take the result of a finished sign-in, once; None when it is unknown, over, or another browser's."""
+    interaction = interactions.find(visit.session, handle, browser=visit.browser, now=visit.now)
+    if interaction is None or not (interaction.cancelled or interaction.session_id):
+        return None
+    demand = interaction.asked
+    _enter_space(visit, demand)
+    live = sessions.by_row(visit.session, interaction.session_id or "", now=visit.now)
+    mine = live_session(visit)
+    if not interaction.cancelled and (live is None or mine is None or mine.id != live.id):
+        # The session ended meanwhile, or the cookie is another's: what was proved here counts no more.
+        return None
+    if not interactions.end(visit.session, interaction, now=visit.now):
+        return None
+    return Finished(demand, None if interaction.cancelled else live, cancelled=interaction.cancelled)
+
+
+def _enter_space(visit: Visit, demand: Demand) -> None:
+    visit.space = visit.kit.spaces[demand.space]
+    if demand.redirect_uri is not None:
+        visit.send_forms_to(demand.redirect_uri)
+
+
+def _inherit(visit: Visit, interaction: Interaction, live: LiveSession) -> None:
+    account = accounts.by_id(visit.session, live.account_id)
+    if account is None:
+        return
+    interaction.account_id = account.id
+    interaction.epoch = account.epoch
+    interaction.inherited = assurance.write(live.methods)
+    interaction.session_id = None
+
+
+def _complete(visit: Visit, interaction: Interaction) -> Response:
+    account = accounts.by_id(visit.session, interaction.account_id or "")
+    if account is None or account.epoch != interaction.epoch:
+        raise Problem("P-2002", detail="the account changed during the sign-in")
+    interaction.session_id = _open_or_strengthen(visit, interaction, account)
+    if interaction.asked.client_id is not None:
+        return visit.see_other(f"{RESUME}?i={interaction.id}")
+    interactions.end(visit.session, interaction, now=visit.now)
+    return visit.see_other(visit.kit.door_of(visit.session, visit.space) or "/compte")
+
+
+def _open_or_strengthen(visit: Visit, interaction: Interaction, account: Account) -> str:
+    live = live_session(visit)
+    auth_time = interaction.password_at or (live.auth_time if live is not None else visit.now)
+    if live is not None and live.account_id == account.id:
+        secret = sessions.strengthen(
+            visit.session, live, methods=interaction.methods, auth_time=auth_time, now=visit.now
+        )
+        visit.set_cookie(SESSION, secret)
+        visit.audit("session.strengthened", account.id, acr=assurance.acr(interaction.methods) or "")
+        return live.id
+    if live is not None:
+        # Another person signs in here: the first one's session does not outlive it.
+        sessions.end(visit.session, live.id, now=visit.now)
+    _tell_of_new_browser(visit, interaction, account)
+    row_id, secret = sessions.open_session(
+        visit.session,
+        account=account,
+        space=visit.space,
+        methods=interaction.methods,
+        device_id=interaction.device_id,
+        browser_name=visit.device_name,
+        auth_time=auth_time,
+        now=visit.now,
+    )
+    visit.set_cookie(SESSION, secret)
+    visit.audit("session.opened", account.id, acr=assurance.acr(interaction.methods) or "")
+    return row_id
+
+
+def _tell_of_new_browser(visit: Visit, interaction: Interaction, account: Account) -> None:
+    """A mail for a browser that this account has not been seen in; a newly trusted device has its own mail."""
+    if interaction.device_id is not None or _was_seen(visit.session, account, visit.device_name, visit.now):
+        return
+    visit.mail("new-sign-in", account.email, cause=f"sign-in:{interaction.id}:new-browser")
+
+
+def _was_seen(session: Session, account: Account, browser_name: str, now: datetime) -> bool:
+    seen = (
+        select(SessionRow.id)
+        .where(
+            SessionRow.account_id == account.id,
+            SessionRow.browser_name == browser_name,
+            SessionRow.created_at > now - KNOWN_FOR,
+        )
+        .limit(1)
+    )
+    return session.execute(seen).scalar_one_or_none() is not None
+
+
+def default_demand(space: Space) -> Demand:
+    """What is demanded when a member comes without a service: the space's own rule."""
+    return Demand(space=space.name, populations=tuple(sorted(space.populations)))

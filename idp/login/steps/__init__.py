@@ -1,0 +1,1 @@
+"""The steps of the sign-in, one file each; none imports another."""

@@ -1,0 +1,47 @@
+"""What a step of the sign-in is."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from flask import Response
+
+from idp.authenticators.password import Passwords
+from idp.captcha.guard import Guard
+from idp.login.interaction import Interaction
+from idp.web.kit import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The parts that steps share."""
+
+    passwords: Passwords
+    captcha: Guard
+
+
+class Step(ABC):
+    """One page of the sign-in.
+
+    `enter` runs once, when the step becomes due; `show` writes nothing that a reload would repeat; `submit`
+    returns a page to show again, or None when it changed the facts and the journey goes on.
+    """
+
+    def __init__(self, tools: Tools) -> None:
+        """Keep the shared parts."""
+        self.tools = tools
+
+    def enter(self, visit: Visit, interaction: Interaction) -> None:  # noqa: B027 (most steps need nothing)
+        """Prepare what the page needs, once."""
+
+    @abstractmethod
+    def show(self, visit: Visit, interaction: Interaction) -> Response:
+        """The page."""
+
+    @abstractmethod
+    def submit(self, visit: Visit, interaction: Interaction) -> Response | None:
+        """Judge what was posted."""
+
+
+def hidden(interaction: Interaction) -> dict[str, str]:
+    """The hidden values of the step's forms."""
+    return {"i": interaction.id}

@@ -1,0 +1,126 @@
+"""The second step: six digits by mail, bound to this browser's sign-in."""
+
+from flask import Response
+
+from idp.authenticators import email_code
+from idp.authenticators.email_code import Code, NotSent, Refusal, Transaction, Verified
+from idp.core.errors import Problem
+from idp.login.forms import CodeForm
+from idp.login.interaction import Interaction
+from idp.login.steps.base import Step, hidden
+from idp.subjects import accounts, emails
+from idp.subjects.accounts import Account
+from idp.web.kit import Visit
+
+WRONG = "Ce code n’est pas le bon. Vérifiez-le dans le dernier email reçu."
+EXPIRED = "Ce code n’est plus valable. Demandez-en un autre."
+
+
+class EmailOtp(Step):
+    """« Consultez vos emails »."""
+
+    def enter(self, visit: Visit, interaction: Interaction) -> None:
+        """Send the first code; coming back to the page sends nothing."""
+        if interaction.code_sent_at is not None:
+            return
+        account = _account(visit, interaction)
+        code = email_code.issue(visit.session, _transaction(visit, interaction, account))
+        self._send(visit, interaction, account, code)
+
+    def resend(self, visit: Visit, interaction: Interaction) -> Response | None:
+        """Send another code when its wait is over and its number is left."""
+        account = _account(visit, interaction)
+        code = email_code.issue_again(visit.session, _transaction(visit, interaction, account))
+        self._send(visit, interaction, account, code)
+        return None
+
+    def _send(self, visit: Visit, interaction: Interaction, account: Account, code: Code | NotSent) -> None:
+        interaction.code_not_sent = code if isinstance(code, NotSent) else None
+        if isinstance(code, NotSent):
+            visit.audit("code.not_sent", account.id, reason=code.value)
+            return
+        interaction.code_sent_at = visit.now
+        visit.mail(
+            "one-time-code",
+            account.email,
+            cause=f"sign-in:{interaction.id}:code:{visit.now.isoformat()}",
+            expires_at=code.expires_at,
+            context={
+                "code": code.digits,
+                "minutes": str(round(visit.kit.settings.sign_in.code_lifetime.total_seconds() / 60)),
+            },
+        )
+        visit.audit("code.sent", account.id)
+
+    def show(self, visit: Visit, interaction: Interaction) -> Response:
+        """The page with the code field, or the page that says why there is none."""
+        return self._page(visit, interaction, CodeForm())
+
+    def _page(self, visit: Visit, interaction: Interaction, form: CodeForm) -> Response:
+        account = _account(visit, interaction)
+        if email_code.is_resting(account, now=visit.now):
+            return _blocked(visit, "frozen", account)
+        if interaction.code_not_sent == NotSent.DAY_IS_FULL:
+            return _blocked(visit, "day", account)
+        about = _transaction(visit, interaction, account)
+        tries = email_code.tries_left(visit.session, about)
+        return visit.page(
+            "connexion_code.html",
+            form=form,
+            hidden=hidden(interaction),
+            masked_address=emails.mask(account.email),
+            resend_url="/connexion/code/renvoyer",
+            resend_wait=email_code.resend_wait(visit.session, about).total_seconds(),
+            resends_left=email_code.resends_left(visit.session, about),
+            tries_left=tries if tries < visit.kit.settings.sign_in.code_tries else None,
+            home_url="/",
+        )
+
+    def submit(self, visit: Visit, interaction: Interaction) -> Response | None:
+        """Count the try, compare, and remember that the code was right."""
+        form = CodeForm(visit.request.form)
+        if not form.validate():
+            return self._page(visit, interaction, form)
+        account = _account(visit, interaction)
+        match email_code.verify(visit.session, _transaction(visit, interaction, account), form.digits):
+            case Verified():
+                interaction.mail_code_at = visit.now
+                visit.audit("code.verified", account.id)
+                return None
+            case Refusal.WRONG:
+                visit.audit("code.wrong", account.id)
+                form.code.errors = [WRONG]
+                return self._page(visit, interaction, form)
+            case Refusal.EXPIRED:
+                form.code.errors = [EXPIRED]
+                return self._page(visit, interaction, form)
+            case Refusal.EXHAUSTED:
+                # The right password was one proof of this sign-in; it must be given again with a new one.
+                visit.audit("code.exhausted", account.id)
+                interaction.forget_proofs()
+                return visit.page("connexion_bloquee.html", reason="tries", hidden=hidden(interaction), restart_url="/connexion/recommencer")
+            case Refusal.RESTING:
+                return self._rest(visit, account)
+
+    def _rest(self, visit: Visit, account: Account) -> Response:
+        visit.session.refresh(account)
+        visit.audit("code.frozen", account.id)
+        until = account.second_step_rests_until
+        visit.mail("second-step-frozen", account.email, cause=f"frozen:{account.id}:{until}")
+        return _blocked(visit, "frozen", account)
+
+
+def _transaction(visit: Visit, interaction: Interaction, account: Account) -> Transaction:
+    return Transaction(interaction.id, account, visit.kit.vault, visit.kit.settings.sign_in, visit.now)
+
+
+def _account(visit: Visit, interaction: Interaction) -> Account:
+    """The account whose password was right, as it is now: an epoch that rose ends the sign-in."""
+    account = accounts.by_id(visit.session, interaction.account_id or "")
+    if account is None or account.epoch != interaction.epoch:
+        raise Problem("P-2002", detail="the account changed during the sign-in")
+    return account
+
+
+def _blocked(visit: Visit, reason: str, account: Account) -> Response:
+    return visit.page("connexion_bloquee.html", reason=reason, until=account.second_step_rests_until)

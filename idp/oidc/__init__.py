@@ -1,0 +1,1 @@
+"""OpenID Connect: what relying parties see of the provider."""

@@ -1,0 +1,78 @@
+"""Which addresses a client file may name, and when a request names one of them."""
+
+import re
+from urllib.parse import SplitResult, urlsplit
+
+from idp.core.settings import is_loopback
+
+LONGEST_ADDRESS = 2000
+# Visible ASCII without what a browser, a proxy and a parser may read differently.
+_PLAIN = re.compile(r"""[!#-;=?-Z\[\]_a-z~|%$&'()+,]+""")
+_LOOPBACK_LITERALS = frozenset({"127.0.0.1", "::1"})
+
+
+def why_refused(address: str, *, native: bool, development: bool) -> str | None:
+    """What is wrong with an address of a client file, or None (RFC 6749 section 3.1.2, RFC 9700 2.1)."""
+    if len(address) > LONGEST_ADDRESS or not _PLAIN.fullmatch(address):
+        return "must be plain ASCII, without spaces, quotes or backslashes"
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "is not an address"
+    if "#" in address:
+        return "must have no fragment"
+    if "*" in address:
+        return "must have no wildcard: it is compared character by character"
+    if parts.scheme in {"http", "https"}:
+        return _why_web_refused(parts, host, port, native=native, development=development)
+    return _why_scheme_refused(parts, native=native)
+
+
+def _why_web_refused(
+    parts: SplitResult, host: str, port: int | None, *, native: bool, development: bool
+) -> str | None:
+    if not host or host != host.lower() or port == 0:
+        return "must name a host, in small letters"
+    if "@" in parts.netloc:
+        return "must have no user before the host"
+    if ".." in parts.path or ";" in parts.path:
+        return "must have no dot segments nor path parameters"
+    if parts.scheme == "https" or (is_loopback(host) and (development or native)):
+        return None
+    return "must be https (http is for loopback addresses, in development or for native clients)"
+
+
+def _why_scheme_refused(parts: SplitResult, *, native: bool) -> str | None:
+    # RFC 8252 section 7.1: a scheme of its own is a domain name turned round, so it has a dot.
+    if native and "." in parts.scheme:
+        return None
+    return "must be an https address (a native client may use a private scheme with a dot)"
+
+
+def is_registered(address: str, registered: tuple[str, ...], *, native: bool) -> bool:
+    """Whether a requested address is one of the registered ones, character by character.
+
+    RFC 8252 section 7.3: of a native client's loopback address the port alone may differ.
+    """
+    if address in registered:
+        return True
+    return native and any(_differs_by_port(address, known) for known in registered)
+
+
+def _differs_by_port(address: str, known: str) -> bool:
+    template = urlsplit(known)
+    if template.scheme != "http" or template.hostname not in _LOOPBACK_LITERALS:
+        return False
+    host = f"[{template.hostname}]" if ":" in (template.hostname or "") else template.hostname
+    rest = known.removeprefix(f"http://{template.netloc}")
+    return (
+        re.fullmatch(rf"http://{re.escape(str(host))}:[1-9]\d{{0,4}}{re.escape(rest)}", address, re.ASCII)
+        is not None
+    )
+
+
+def origin(address: str) -> str | None:
+    """The web origin of an address; None for a private scheme."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in {"http", "https"} else None

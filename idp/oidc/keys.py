@@ -1,0 +1,167 @@
+"""The key ring: signing keys imported once, with prepared headers; immutable, and swapped whole."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, JWKRegistry, RSAKey
+
+Claims: TypeAlias = Mapping[str, Any]
+PrivateKey: TypeAlias = ECKey | RSAKey
+
+RSA_BITS = 2048
+# Longer tokens are refused before anything in them is decoded.
+LONGEST_TOKEN = 8192
+_SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+# What joserfc and the JSON parser below it raise on hostile input.
+_UNREADABLE = (JoseError, ValueError, TypeError, KeyError, OverflowError, RecursionError)
+
+
+class Algorithm(StrEnum):
+    """The signatures we make; the first is the one of access tokens."""
+
+    ES256 = "ES256"
+    RS256 = "RS256"
+
+
+class Kind(StrEnum):
+    """What a token is, as its `typ` says: one kind never passes for another."""
+
+    ID_TOKEN = "JWT"
+    ACCESS_TOKEN = "at+jwt"
+
+
+class KeyState(StrEnum):
+    """`next` is published before it signs; `retired` stays published while its tokens and caches live."""
+
+    NEXT = "next"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+_REGISTRY = jws.JWSRegistry(algorithms=[algorithm.value for algorithm in Algorithm])
+
+
+@dataclass(frozen=True, slots=True)
+class RingKey:
+    """One key, ready to sign and to verify."""
+
+    kid: str
+    algorithm: Algorithm
+    state: KeyState
+    key: PrivateKey
+    public_jwk: Mapping[str, str]
+    headers: Mapping[Kind, bytes]
+
+    @classmethod
+    def of(cls, key: PrivateKey, *, algorithm: Algorithm, state: KeyState) -> "RingKey":
+        """Prepare all that does not change from one signature to the next."""
+        kid = key.thumbprint()
+        public = {name: str(value) for name, value in key.as_dict(private=False).items()}
+        header = {"alg": algorithm.value, "kid": kid}
+        return cls(
+            kid=kid,
+            algorithm=algorithm,
+            state=state,
+            key=key,
+            public_jwk={**public, "kid": kid, "use": "sig", "alg": algorithm.value},
+            headers={kind: _segment({"typ": kind.value, **header}) for kind in Kind},
+        )
+
+    def sign(self, kind: Kind, claims: Claims) -> str:
+        """A compact JWS over the claims (RFC 7515 section 3.1)."""
+        signed = self.headers[kind] + b"." + _segment(claims)
+        signature = _REGISTRY.get_alg(self.algorithm).sign(signed, self.key)
+        return (signed + b"." + _base64url(signature)).decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """All keys of this instant."""
+
+    keys: tuple[RingKey, ...]
+    mark: str
+    jwks: bytes
+    etag: str
+
+    @classmethod
+    def of(cls, keys: Collection[RingKey], *, mark: str) -> "KeyRing":
+        """A ring with its JWKS document prepared (RFC 7517 section 5): public members only."""
+        jwks = json.dumps({"keys": [dict(key.public_jwk) for key in keys]}).encode()
+        return cls(keys=tuple(keys), mark=mark, jwks=jwks, etag=hashlib.sha256(jwks).hexdigest()[:32])
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every algorithm has a key that signs and one that will."""
+        held = {(key.algorithm, key.state) for key in self.keys}
+        return all(
+            (algorithm, state) in held
+            for algorithm in Algorithm
+            for state in (KeyState.ACTIVE, KeyState.NEXT)
+        )
+
+    def signer(self, algorithm: Algorithm) -> RingKey:
+        """The key that signs now (StopIteration never happens: a ring is complete before it is used)."""
+        return next(key for key in self.keys if key.algorithm == algorithm and key.state == KeyState.ACTIVE)
+
+    def find(self, kid: object) -> RingKey | None:
+        """The key of this id."""
+        return next((key for key in self.keys if key.kid == kid), None)
+
+    def read(self, token: str, kind: Kind) -> dict[str, Any] | None:
+        """The claims of a token that one of our keys signed, of this kind; None for anything else.
+
+        Times and audience are the caller's to judge.
+        """
+        if len(token) > LONGEST_TOKEN or not _SHAPE.fullmatch(token):
+            return None
+        try:
+            return self._read(token, kind)
+        except _UNREADABLE:
+            return None
+
+    def _read(self, token: str, kind: Kind) -> dict[str, Any] | None:
+        parsed = jws.extract_compact(token.encode("ascii"))
+        header = parsed.headers()
+        known = self.find(header["kid"])
+        # The key decides the algorithm, never the token (RFC 8725 sections 3.1 and 3.11).
+        if known is None or header["alg"] != known.algorithm.value or header.get("typ") != kind.value:
+            return None
+        if not jws.validate_compact(parsed, known.key, registry=_REGISTRY):
+            return None
+        claims = json.loads(parsed.payload)
+        return claims if isinstance(claims, dict) else None
+
+
+def generate(algorithm: Algorithm) -> PrivateKey:
+    """A new private key."""
+    if algorithm is Algorithm.ES256:
+        return ECKey.generate_key("P-256", private=True)
+    return RSAKey.generate_key(RSA_BITS, private=True)
+
+
+def export(key: PrivateKey) -> bytes:
+    """The private key as JSON, to be sealed."""
+    return json.dumps(key.as_dict(private=True)).encode()
+
+
+def restore(exported: bytes) -> PrivateKey:
+    """The private key that `export` wrote; slow for RSA (30 ms), so it is done once for each ring."""
+    key = JWKRegistry.import_key(json.loads(exported))
+    assert isinstance(key, ECKey | RSAKey)  # `export` writes nothing else
+    return key
+
+
+def _segment(document: Claims) -> bytes:
+    return _base64url(json.dumps(document, separators=(",", ":")).encode())
+
+
+def _base64url(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")

@@ -1,0 +1,54 @@
+"""What the OpenID Connect views stand on: made once by the app, and looked at once in each transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from idp.core.db import Database
+from idp.core.secrets import Vault
+from idp.core.settings import Settings
+from idp.core.spaces import Space, Spaces
+from idp.oidc import revisions
+from idp.oidc.client_rows import ClientStore, Registry
+from idp.oidc.key_store import KeyStore
+from idp.oidc.keys import KeyRing
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The keys and clients that hold in one transaction."""
+
+    ring: KeyRing
+    clients: Registry
+
+
+class Provider:
+    """The shared parts of OpenID Connect."""
+
+    def __init__(self, *, settings: Settings, vault: Vault, database: Database, spaces: Spaces) -> None:
+        """Read nothing yet; `keys.start` does."""
+        self.settings = settings
+        self.vault = vault
+        self.spaces = spaces
+        self.keys = KeyStore(database=database, vault=vault, folder=settings.keys_dir)
+        self.clients = ClientStore(spaces=spaces, development=settings.is_development)
+
+    @property
+    def issuer(self) -> str:
+        """The issuer URL, exactly as tokens name it."""
+        return self.settings.issuer
+
+    def snapshot(self, session: Session, *, now: datetime) -> Snapshot:
+        """The keys and clients of this transaction: one small look tells whether memory still holds."""
+        marks: Mapping[str, str] = revisions.read(session)
+        return Snapshot(
+            ring=self.keys.current(session, mark=marks.get(revisions.KEYS), now=now),
+            clients=self.clients.current(session, mark=marks.get(revisions.CLIENTS)),
+        )
+
+    def door_of(self, session: Session, space: Space) -> str | None:
+        """Where the members of a space begin, when no request is pending."""
+        mark = revisions.read(session).get(revisions.CLIENTS)
+        return self.clients.current(session, mark=mark).door_of(space.name)

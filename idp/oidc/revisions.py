@@ -1,0 +1,37 @@
+"""Marks that tell a process when what it keeps in memory (keys, clients) has changed in the database."""
+
+from typing import cast
+
+from sqlalchemy import Table, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from idp.core.db import Base, insert_into, new_id
+
+KEYS = "keys"
+CLIENTS = "clients"
+
+
+class Revision(Base):
+    """The mark of one topic: a new random one at each change, so that a rolled-back mark never comes again."""
+
+    __tablename__ = "oidc_revision"
+
+    topic: Mapped[str] = mapped_column(Text, primary_key=True)
+    mark: Mapped[str] = mapped_column(Text)
+
+
+_table = cast(Table, Revision.__table__)
+_ALL = select(_table.c.topic, _table.c.mark)
+
+
+def read(session: Session) -> dict[str, str]:
+    """The mark of every topic."""
+    return {row.topic: row.mark for row in session.execute(_ALL)}
+
+
+def bump(session: Session, topic: str) -> str:
+    """Give a topic a new mark, in the transaction that changes it."""
+    mark = new_id()
+    upsert = insert_into(session, _table).values(topic=topic, mark=mark)
+    session.execute(upsert.on_conflict_do_update(index_elements=[_table.c.topic], set_={"mark": mark}))
+    return mark

@@ -1,0 +1,1 @@
+"""Sessions of the provider: opened after the journey, resumed by cookie, ended everywhere."""

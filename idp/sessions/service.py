@@ -1,0 +1,216 @@
+"""Sessions of the provider: opened with a new secret, found by its fingerprint, ended at once everywhere."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ForeignKey, Integer, Text, delete, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from idp.core import secrets
+from idp.core.db import Base, UtcDateTime, new_id
+from idp.core.spaces import Space
+from idp.sessions import assurance
+from idp.sessions.assurance import Method
+from idp.subjects.accounts import Account
+from idp.subjects.members import Member
+
+# The last use is written at most this often, so that reading a session seldom writes.
+TOUCH_EVERY = timedelta(minutes=1)
+# Long enough to recognise a browser that signed in before, and for the member's own history.
+KEPT_AFTER_END = timedelta(days=90)
+
+
+class SessionRow(Base):
+    """One browser signed in to one account."""
+
+    __tablename__ = "session"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    secret_hash: Mapped[str] = mapped_column(Text, unique=True)
+    sid: Mapped[str] = mapped_column(Text, unique=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
+    epoch: Mapped[int] = mapped_column(Integer)
+    space: Mapped[str] = mapped_column(Text)
+    methods: Mapped[str] = mapped_column(Text)
+    device_id: Mapped[str | None] = mapped_column(Text, index=True)
+    browser_name: Mapped[str] = mapped_column(Text)
+    auth_time: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSession:
+    """A session that holds at this instant."""
+
+    id: str
+    sid: str
+    account_id: str
+    population: str
+    auth_time: datetime
+    methods: frozenset[Method]
+    space: str
+    last_seen_at: datetime
+
+    @property
+    def acr(self) -> str:
+        """The authentication context of its tokens."""
+        reached = assurance.acr(self.methods)
+        assert reached is not None  # `open_session` refuses methods that reach nothing
+        return reached
+
+    @property
+    def amr(self) -> tuple[str, ...]:
+        """The methods of its tokens."""
+        return assurance.amr(self.methods)
+
+
+_LIVE = (
+    select(
+        SessionRow.id, SessionRow.sid, SessionRow.account_id, SessionRow.auth_time, SessionRow.methods,
+        SessionRow.space, SessionRow.last_seen_at, SessionRow.created_at, Member.population,
+    )
+    .join(Account, SessionRow.account_id == Account.id)
+    .join(Member, Account.member_id == Member.id)
+    .where(
+        SessionRow.ended_at.is_(None),
+        SessionRow.epoch == Account.epoch,
+        Account.ended_at.is_(None),
+        Member.status == "active",
+    )
+)  # fmt: skip
+
+
+def open_session(  # noqa: PLR0913 (each is named at the call)
+    session: Session,
+    *,
+    account: Account,
+    space: Space,
+    methods: frozenset[Method],
+    device_id: str | None,
+    browser_name: str,
+    auth_time: datetime,
+    now: datetime,
+) -> tuple[str, str]:
+    """Open a session with fresh secrets; returns its row's id and the secret for the cookie.
+
+    Raises ValueError when the methods reach no level: no way leads around the second step.
+    """
+    if assurance.acr(methods) is None:
+        message = "these methods open no session"
+        raise ValueError(message)
+    secret = secrets.token()
+    row = SessionRow(
+        id=new_id(),
+        secret_hash=secrets.fingerprint(secret),
+        sid=new_id(),
+        account_id=account.id,
+        epoch=account.epoch,
+        space=space.name,
+        methods=assurance.write(methods),
+        device_id=device_id,
+        browser_name=browser_name,
+        auth_time=auth_time,
+        created_at=now,
+        last_seen_at=now,
+        expires_at=now + space.session_absolute,
+    )
+    session.add(row)
+    session.flush()
+    return row.id, secret
+
+
+def by_secret(session: Session, secret: str, *, space: Space, now: datetime) -> LiveSession | None:
+    """The live session of a cookie, held to the idle and absolute limits of the space that asks."""
+    return _judge(
+        session.execute(
+            _LIVE.where(SessionRow.secret_hash == secrets.fingerprint(secret), SessionRow.expires_at > now)
+        ).one_or_none(),
+        idle=space.session_idle,
+        absolute=space.session_absolute,
+        now=now,
+    )
+
+
+def by_sid(session: Session, sid: str, *, now: datetime) -> LiveSession | None:
+    """The session that tokens name, when it has not ended (idle time is the browser's, not the tokens')."""
+    row = session.execute(_LIVE.where(SessionRow.sid == sid, SessionRow.expires_at > now)).one_or_none()
+    return _judge(row, idle=None, absolute=None, now=now)
+
+
+def by_row(session: Session, row_id: str, *, now: datetime) -> LiveSession | None:
+    """The session of a row's id, when it has not ended."""
+    row = session.execute(_LIVE.where(SessionRow.id == row_id, SessionRow.expires_at > now)).one_or_none()
+    return _judge(row, idle=None, absolute=None, now=now)
+
+
+def _judge(row, *, idle: timedelta | None, absolute: timedelta | None, now: datetime) -> LiveSession | None:  # type: ignore[no-untyped-def]  # noqa: ANN001 (a Core row has no nameable type)
+    if row is None:
+        return None
+    if idle is not None and now - row.last_seen_at > idle:
+        return None
+    if absolute is not None and now - row.created_at > absolute:
+        return None
+    return LiveSession(
+        id=row.id,
+        sid=row.sid,
+        account_id=row.account_id,
+        population=row.population,
+        auth_time=row.auth_time,
+        methods=assurance.read(row.methods),
+        space=row.space,
+        last_seen_at=row.last_seen_at,
+    )
+
+
+def touch(session: Session, live: LiveSession, *, now: datetime) -> None:
+    """Note that the session was used."""
+    if now - live.last_seen_at >= TOUCH_EVERY:
+        session.execute(update(SessionRow).where(SessionRow.id == live.id).values(last_seen_at=now))
+
+
+def strengthen(
+    session: Session, live: LiveSession, *, methods: frozenset[Method], auth_time: datetime, now: datetime
+) -> str:
+    """Add what was proved again to a session of the same account; its cookie gets a new secret, its `sid` stays."""
+    secret = secrets.token()
+    session.execute(
+        update(SessionRow)
+        .where(SessionRow.id == live.id)
+        .values(
+            secret_hash=secrets.fingerprint(secret),
+            methods=assurance.write(methods),
+            auth_time=auth_time,
+            last_seen_at=now,
+        )
+    )
+    return secret
+
+
+def end(session: Session, row_id: str, *, now: datetime) -> bool:
+    """End one session; whether it was alive until now."""
+    ended = (
+        update(SessionRow)
+        .where(SessionRow.id == row_id, SessionRow.ended_at.is_(None))
+        .values(ended_at=now)
+        .returning(SessionRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(ended).scalar_one_or_none() is not None
+
+
+def end_for_device(session: Session, device_id: str, *, now: datetime) -> None:
+    """End the sessions that a trusted device opened."""
+    session.execute(
+        update(SessionRow)
+        .where(SessionRow.device_id == device_id, SessionRow.ended_at.is_(None))
+        .values(ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def purge(session: Session, *, now: datetime) -> None:
+    """Drop sessions whose end is more than 90 days ago."""
+    session.execute(delete(SessionRow).where(SessionRow.expires_at <= now - KEPT_AFTER_END))

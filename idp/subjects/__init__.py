@@ -1,0 +1,1 @@
+"""Who people are: members of the register, accounts, enrolments, one-time secrets."""

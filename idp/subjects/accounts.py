@@ -1,0 +1,143 @@
+"""Accounts: one for a member who enrolled, with an address to sign in by and an epoch that voids all it gave."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import ForeignKey, Index, Integer, Text, select, text, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from idp.core.db import Base, UtcDateTime, insert_into, new_id
+from idp.subjects import emails
+from idp.subjects.members import Member
+
+_NOT_ENDED = text("ended_at IS NULL")
+
+
+class Account(Base):
+    """A member's account. `epoch` rises when everything it gave must die: sessions, devices, codes."""
+
+    __tablename__ = "account"
+    __table_args__ = (
+        Index("uq_account_member_id", "member_id", unique=True, sqlite_where=_NOT_ENDED, postgresql_where=_NOT_ENDED),
+        Index("uq_account_email_folded", "email_folded", unique=True, sqlite_where=_NOT_ENDED, postgresql_where=_NOT_ENDED),
+    )  # fmt: skip
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True, default=new_id)
+    member_id: Mapped[str] = mapped_column(ForeignKey("member.id"))
+    email: Mapped[str] = mapped_column(Text)
+    email_folded: Mapped[str] = mapped_column(Text)
+    password_hash: Mapped[str] = mapped_column(Text)
+    epoch: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    second_step_rests_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    terms_version: Mapped[str] = mapped_column(Text)
+    terms_hash: Mapped[str] = mapped_column(Text)
+    terms_accepted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What an active account says of its member."""
+
+    account_id: str
+    population: str
+    member_number: str
+    given_name: str
+    family_name: str
+    birth_date: date | None
+    email: str
+    updated_at: datetime
+
+
+def _active() -> tuple[object, ...]:
+    return Account.ended_at.is_(None), Member.status == "active"
+
+
+def by_id(session: Session, account_id: str) -> Account | None:
+    """The account, when neither it nor its member has ended."""
+    return session.execute(
+        select(Account).join(Member).where(Account.id == account_id, *_active())
+    ).scalar_one_or_none()
+
+
+def by_email(session: Session, address: str) -> Account | None:
+    """The active account that signs in by this address."""
+    return session.execute(
+        select(Account).join(Member).where(Account.email_folded == emails.fold(address), *_active())
+    ).scalar_one_or_none()
+
+
+def by_member_number(session: Session, number: str, populations: frozenset[str]) -> Account | None:
+    """The active account of this member number in one of the populations; None when two have it."""
+    found = session.execute(
+        select(Account)
+        .join(Member)
+        .where(Member.member_number == number, Member.population.in_(populations), *_active())
+        .limit(2)
+    ).scalars().all()  # fmt: skip
+    return found[0] if len(found) == 1 else None
+
+
+def by_member(session: Session, member_id: str) -> Account | None:
+    """The account of this member, when it has not ended."""
+    return session.execute(
+        select(Account).where(Account.member_id == member_id, Account.ended_at.is_(None))
+    ).scalar_one_or_none()
+
+
+def profile(session: Session, account_id: str) -> Profile | None:
+    """What the account says of its member; None when either has ended."""
+    row = session.execute(
+        select(
+            Account.id, Account.email, Account.updated_at, Member.population, Member.member_number,
+            Member.given_name, Member.family_name, Member.birth_date,
+        )
+        .join(Member, Account.member_id == Member.id)
+        .where(Account.id == account_id, *_active())
+    ).one_or_none()  # fmt: skip
+    if row is None:
+        return None
+    return Profile(
+        account_id=row.id,
+        population=row.population,
+        member_number=row.member_number,
+        given_name=row.given_name,
+        family_name=row.family_name,
+        birth_date=row.birth_date,
+        email=row.email,
+        updated_at=row.updated_at,
+    )
+
+
+def open_if_none(session: Session, *, now: datetime, **values: str | datetime) -> str | None:
+    """Open an account unless the member or the address has one; one INSERT decides. Returns its id."""
+    return session.execute(
+        insert_into(session, Account)
+        .values(id=new_id(), epoch=0, created_at=now, updated_at=now, **values)
+        .on_conflict_do_nothing()
+        .returning(Account.id)
+    ).scalar_one_or_none()
+
+
+def set_password_hash(session: Session, account_id: str, *, former: str, stored: str) -> None:
+    """Renew a stored hash, unless another request changed it meanwhile."""
+    session.execute(
+        update(Account).where(Account.id == account_id, Account.password_hash == former).values(password_hash=stored)
+    )
+
+
+def rest_second_step(session: Session, account_id: str, *, until: datetime) -> None:
+    """Let the second step of this account rest (too many wrong codes)."""
+    session.execute(update(Account).where(Account.id == account_id).values(second_step_rests_until=until))
+
+
+def end_for_members(session: Session, member_ids: list[str], *, now: datetime) -> None:
+    """End the accounts of members who left; a raised epoch ends their sessions and devices."""
+    session.execute(
+        update(Account)
+        .where(Account.member_id.in_(member_ids), Account.ended_at.is_(None))
+        .values(ended_at=now, updated_at=now, epoch=Account.epoch + 1)
+        .execution_options(synchronize_session=False)
+    )

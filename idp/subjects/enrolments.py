@@ -1,0 +1,143 @@
+"""Enrolments: attempts to create an account, each its own record, and the one activation among them."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Integer, Text, delete, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from idp.core.db import Base, UtcDateTime
+from idp.subjects import accounts, emails
+from idp.subjects.members import Member
+
+KEPT_AFTER_LAPSE = timedelta(days=7)
+
+
+class Outcome(StrEnum):
+    """What a typed number, code and address led to; the page that follows is the same for all."""
+
+    NEW = "new"
+    ALREADY_MEMBER = "already-member"
+    IMPOSSIBLE = "impossible"
+
+
+class Enrolment(Base):
+    """One attempt of one member; only an attempt with outcome `new` can be activated."""
+
+    __tablename__ = "enrolment"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    member_id: Mapped[str] = mapped_column(ForeignKey("member.id"), index=True)
+    outcome: Mapped[str] = mapped_column(Text)
+    browser: Mapped[str] = mapped_column(Text, index=True)
+    interaction_id: Mapped[str | None] = mapped_column(Text)
+    space: Mapped[str] = mapped_column(Text)
+    locale: Mapped[str] = mapped_column(Text)
+    email: Mapped[str] = mapped_column(Text)
+    email_folded: Mapped[str] = mapped_column(Text, index=True)
+    password_hash: Mapped[str] = mapped_column(Text)
+    terms_version: Mapped[str] = mapped_column(Text)
+    terms_hash: Mapped[str] = mapped_column(Text)
+    terms_accepted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    mails: Mapped[int] = mapped_column(Integer)
+    outbox_id: Mapped[int | None] = mapped_column(Integer)
+    mailed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    activated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    voided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether it can still be activated."""
+        return (
+            self.outcome == Outcome.NEW
+            and self.activated_at is None
+            and self.voided_at is None
+            and self.expires_at > now
+        )
+
+
+class NotActivated(StrEnum):
+    """Why an enrolment could not become an account."""
+
+    ALREADY_ACTIVE = "already-active"
+    LAPSED = "lapsed"
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """The account exists from now on."""
+
+    account_id: str
+
+
+def by_id(session: Session, enrolment_id: str) -> Enrolment | None:
+    """The attempt of this id."""
+    return session.get(Enrolment, enrolment_id, populate_existing=True)
+
+
+def newest_of_browser(session: Session, browser: str) -> Enrolment | None:
+    """The attempt that this browser made last."""
+    return session.execute(
+        select(Enrolment).where(Enrolment.browser == browser).order_by(Enrolment.created_at.desc()).limit(1)
+    ).scalar_one_or_none()
+
+
+def newest_open_for(session: Session, *, identifier: str, now: datetime) -> Enrolment | None:
+    """The newest attempt that can be activated and was made with this address or member number."""
+    matches = (
+        Enrolment.email_folded == emails.fold(identifier) if "@" in identifier else Member.member_number == identifier
+    )
+    return session.execute(
+        select(Enrolment)
+        .join(Member, Enrolment.member_id == Member.id)
+        .where(
+            matches,
+            Member.status == "active",
+            Enrolment.outcome == Outcome.NEW,
+            Enrolment.activated_at.is_(None),
+            Enrolment.voided_at.is_(None),
+            Enrolment.expires_at > now,
+        )
+        .order_by(Enrolment.created_at.desc())
+        .limit(1)
+    ).scalar_one_or_none()  # fmt: skip
+
+
+def activate(session: Session, enrolment: Enrolment, *, now: datetime) -> Activated | NotActivated:
+    """Turn an attempt into the member's account: of all who race, one INSERT lets exactly one win."""
+    member = session.get(Member, enrolment.member_id, populate_existing=True)
+    if member is None or member.status != "active":
+        return NotActivated.LAPSED
+    if accounts.by_member(session, enrolment.member_id) is not None:
+        return NotActivated.ALREADY_ACTIVE
+    if not enrolment.is_open(now):
+        return NotActivated.LAPSED
+    account_id = accounts.open_if_none(
+        session,
+        now=now,
+        member_id=enrolment.member_id,
+        email=enrolment.email,
+        email_folded=enrolment.email_folded,
+        password_hash=enrolment.password_hash,
+        terms_version=enrolment.terms_version,
+        terms_hash=enrolment.terms_hash,
+        terms_accepted_at=enrolment.terms_accepted_at,
+    )
+    if account_id is None:
+        return NotActivated.ALREADY_ACTIVE
+    session.execute(update(Enrolment).where(Enrolment.id == enrolment.id).values(activated_at=now))
+    session.execute(
+        update(Enrolment)
+        .where(
+            Enrolment.member_id == enrolment.member_id, Enrolment.id != enrolment.id, Enrolment.voided_at.is_(None)
+        )
+        .values(voided_at=now)
+    )
+    return Activated(account_id)
+
+
+def purge(session: Session, *, now: datetime) -> None:
+    """Drop attempts that lapsed a week ago (until then a late link is told kindly what happened)."""
+    session.execute(delete(Enrolment).where(Enrolment.expires_at <= now - KEPT_AFTER_LAPSE))

@@ -1,0 +1,1 @@
+"""The Flask kit: one transaction a request, headers, cookies, forms, pages."""

@@ -1,0 +1,261 @@
+"""What every view stands on: one transaction a request, the browser's cookie, form protection, pages."""
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from flask import Blueprint, Request, Response, render_template, request
+from flask_limiter import Limiter
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from idp.core import audit, outbox, secrets
+from idp.core.clock import Clock
+from idp.core.db import Database
+from idp.core.errors import Problem
+from idp.core.secrets import Vault
+from idp.core.settings import Settings
+from idp.core.signed import Signer
+from idp.core.spaces import Space, Spaces
+from idp.web import browser, security
+
+log = structlog.get_logger(__name__)
+
+CSRF_SECONDS = 12 * 3600
+LONGEST_FIELD = 4096
+RETRY_SOON = timedelta(seconds=2)
+
+View = Callable[..., Response]
+# Where a space's members begin when no request is pending: given by the app, which knows the clients.
+DoorOf = Callable[[Session, Space], str | None]
+
+
+@dataclass(slots=True)
+class Call:
+    """One request of a machine: its transaction and its instant."""
+
+    session: Session
+    now: datetime
+    request: Request
+
+
+@dataclass(slots=True)
+class Visit(Call):
+    """One request of a browser."""
+
+    kit: "Kit"
+    browser: str
+    network: str
+    space: Space
+    locale: str = "fr"
+    browser_secret: str | None = None
+    cookies: list[security.Cookie] = field(default_factory=list)
+    form_targets: list[str] = field(default_factory=list)
+
+    def page(self, template: str, status: int = 200, **context: Any) -> Response:  # noqa: ANN401 (template context)
+        """Render a page; nothing of it may be stored by the browser or by anything on the way."""
+        body = render_template(template, **self.kit.page_globals(self), **context)
+        response = Response(body, status)
+        response.headers["Content-Security-Policy"] = security.csp(self.form_targets)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def see_other(self, url: str) -> Response:
+        """303: whatever was posted is not posted again."""
+        return Response(status=303, headers={"Location": url, "Cache-Control": "no-store"})
+
+    def cookie(self, name: str) -> str | None:
+        """The value of one of our cookies."""
+        return self.request.cookies.get(security.PREFIX + name)
+
+    def set_cookie(self, name: str, value: str, *, max_age: timedelta | None = None) -> None:
+        """Set one of our cookies with the answer; without `max_age` it goes with the browser."""
+        self.cookies.append(security.Cookie(name, value, max_age))
+
+    def drop_cookie(self, name: str) -> None:
+        """Remove one of our cookies."""
+        self.cookies.append(security.Cookie(name, "", timedelta(0)))
+
+    def mail(
+        self,
+        kind: str,
+        recipient: str,
+        *,
+        cause: str,
+        expires_at: datetime | None = None,
+        context: Mapping[str, str] | None = None,
+    ) -> int | None:
+        """Queue a mail in this request's transaction, with the space's look; once for one cause."""
+        return outbox.enqueue(
+            self.session,
+            vault=self.kit.vault,
+            now=self.now,
+            kind=kind,
+            recipient=recipient,
+            context={"time": self.now.isoformat(), "device": self.device_name, **(context or {})},
+            cause=cause,
+            space=self.space.name,
+            locale=self.locale,
+            expires_at=expires_at,
+        )
+
+    def audit(self, event: str, account_id: str | None = None, **facts: str | int | bool) -> None:
+        """Record a security event in this request's transaction."""
+        audit.record(self.session, now=self.now, event=event, account_id=account_id, network=self.network, **facts)
+
+    def send_forms_to(self, url: str) -> None:
+        """Let this page's forms end in a redirect to the origin of a validated address (CSP form-action)."""
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.netloc:
+            self.form_targets.append(f"{parts.scheme}://{parts.netloc}")
+
+    @property
+    def device_name(self) -> str:
+        """The browser in words for a person, such as « Chrome sur Android »."""
+        return browser.name(self.request.headers.get("User-Agent", ""))
+
+
+class Kit:
+    """The shared parts, made once by the app."""
+
+    def __init__(  # noqa: PLR0913 (the parts)
+        self,
+        *,
+        settings: Settings,
+        vault: Vault,
+        clock: Clock,
+        database: Database,
+        spaces: Spaces,
+        limiter: Limiter,
+        door_of: DoorOf,
+    ) -> None:
+        """Keep the parts; `door_of` gives the address where a space's members begin."""
+        self.settings = settings
+        self.vault = vault
+        self.clock = clock
+        self.database = database
+        self.spaces = spaces
+        self.limiter = limiter
+        self.door_of = door_of
+        self._csrf = Signer(vault, "csrf")
+
+    def endpoint(self, view: View) -> View:
+        """A view for machines: one transaction, no cookies."""
+
+        @functools.wraps(view)
+        def run(**params: str) -> Response:
+            return self._in_transaction(lambda session, now: view(Call(session, now, request), **params))
+
+        return run
+
+    def visit(self, view: View) -> View:
+        """A view for browsers: one transaction, the browser's cookie, and protection of every POST."""
+        return self._visit(view, protected=True)
+
+    def open_visit(self, view: View) -> View:
+        """As `visit`, for the addresses that other sites may post to (the authorization endpoint)."""
+        return self._visit(view, protected=False)
+
+    def limit_pages(self, pages: Blueprint) -> None:
+        """Limit what one network may ask of these pages at the edge; exact budgets are counted in the database."""
+        limits = self.settings.limits
+        self.limiter.limit(f"{limits.pages_per_minute} per minute")(pages)
+        self.limiter.limit(f"{limits.forms_per_minute} per minute", methods=["POST"])(pages)
+
+    def _visit(self, view: View, *, protected: bool) -> View:
+        @functools.wraps(view)
+        def run(**params: str) -> Response:
+            known = self._browser_of_cookie()
+            secret = known or secrets.token()
+            if protected and request.method not in {"GET", "HEAD"}:
+                self._protect(known)
+            _refuse_odd_fields()
+            visits: list[Visit] = []
+
+            def inside(session: Session, now: datetime) -> Response:
+                visits[:] = [self._new_visit(session, now, secret)]
+                return view(visits[0], **params)
+
+            response = self._in_transaction(inside)
+            if known is None:
+                visits[0].set_cookie("browser", secret)
+            security.write_cookies(response, visits[0].cookies)
+            return response
+
+        return run
+
+    def _new_visit(self, session: Session, now: datetime, secret: str) -> Visit:
+        return Visit(
+            session=session,
+            now=now,
+            request=request,
+            kit=self,
+            browser=secrets.fingerprint(secret),
+            network=browser.network(request.remote_addr or ""),
+            space=self.spaces.default,
+            browser_secret=secret,
+        )
+
+    def _in_transaction(self, view: Callable[[Session, datetime], Response]) -> Response:
+        """Commit when the view returns, roll back when it raises; an answer is sent only after the commit."""
+        session = self.database.open()
+        try:
+            response = view(session, self.clock.now())
+            session.commit()
+        except (OperationalError, InterfaceError, PoolTimeout) as failure:
+            session.rollback()
+            log.warning("database.unavailable", kind=type(failure).__name__)
+            raise Problem("P-5003", detail=type(failure).__name__, retry_after=RETRY_SOON) from failure
+        except BaseException:
+            session.rollback()
+            raise
+        finally:
+            session.close()
+        return response
+
+    def _browser_of_cookie(self) -> str | None:
+        value = request.cookies.get(security.PREFIX + "browser", "")
+        return value if len(value) == security.TOKEN_LENGTH and value.isascii() else None
+
+    def csrf_token(self, visit: Visit) -> str:
+        """The token for the forms of this browser's page."""
+        return self._csrf.sign(visit.browser)
+
+    def _protect(self, secret: str | None) -> None:
+        """Refuse a form that another site sent, or that a page of another browser carried."""
+        if secret is None:
+            raise Problem("P-2003", detail="no browser cookie")
+        if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+            raise Problem("P-4001", detail="Sec-Fetch-Site")
+        origin = request.headers.get("Origin", "null")
+        if origin != "null" and urlsplit(origin).netloc != request.host:
+            raise Problem("P-4001", detail="Origin")
+        signed = self._csrf.read(request.form.get("csrf_token", ""), max_age_seconds=CSRF_SECONDS)
+        if signed is None or not secrets.same(signed, secrets.fingerprint(secret)):
+            raise Problem("P-4001", detail="csrf_token")
+
+    def page_globals(self, visit: Visit) -> Mapping[str, Any]:
+        """What every template knows."""
+        return {
+            "space": visit.space,
+            "locale": visit.locale,
+            "theme_url": f"/theme/{visit.space.name}.css",
+            "csrf_token": self.csrf_token(visit),
+            "request_path": request.full_path.rstrip("?"),
+        }
+
+
+def _refuse_odd_fields() -> None:
+    """A field given twice, a huge one, or one with control characters has no honest meaning."""
+    for source in (request.args, request.form):
+        for name, values in source.lists():
+            if len(values) > 1 and request.endpoint != "oidc.authorize":
+                raise Problem("P-4000", detail=f"field {name[:40]} given {len(values)} times")
+            if any(len(value) > LONGEST_FIELD or "\x00" in value for value in values):
+                raise Problem("P-4000", detail=f"field {name[:40]}")
+
