@@ -33,10 +33,9 @@ check: dev-environment ## lint, format, types, import contracts and fast tests, 
 	@$(MAKE) --keep-going --jobs=$(WORKERS) --output-sync=target $(CHECKS)
 	@echo "make check: all is well"
 
-format: dev-environment ## mend what can be mended by itself: format, import order, templates
+format: dev-environment ## mend what can be mended by itself: format, import order, small rules
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
-	@$(BIN)/djlint idp examples --reformat --quiet || true
 
 lock: ## pin the requirements again with uv (make lock ARGS=--upgrade takes newer versions)
 	@tools/lock.sh $(ARGS)
@@ -52,10 +51,10 @@ dev-environment:
 	@tools/bootstrap.sh dev
 
 check-lint:
-	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff check --quiet --output-format=concise .
 
 check-format:
-	@$(BIN)/ruff format --quiet --check . || { echo "not formatted (make format mends it):"; $(BIN)/ruff format --check .; }
+	@$(BIN)/ruff format --check --output-format=concise . || { echo "make format mends this"; exit 1; }
 
 check-types:
 	@$(BIN)/mypy --strict idp examples
@@ -64,7 +63,7 @@ check-imports:
 	@$(BIN)/lint-imports
 
 check-templates:
-	@$(BIN)/djlint idp examples --check --lint --quiet
+	@$(BIN)/djlint idp examples --lint --quiet
 
 check-dependencies:
 	@$(BIN)/deptry .

@@ -22,7 +22,7 @@ SHORTEST = 4
 PARTNERS = 260
 """How many of the commonest words are joined two by two: soleilcamille, jetaimedoudou."""
 PREFIXED = 4000
-PREFIXES = "je jaime jetaime le la les l ma mon mes mot mdp super notre".split()
+PREFIXES = ("je", "jaime", "jetaime", "le", "la", "les", "ma", "mon", "mes", "mot", "mdp", "super", "nos")
 SEQUENCE_WORDS = range(3, 15)
 
 # What members of a mutual choose beside what the lists know.

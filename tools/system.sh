@@ -10,8 +10,8 @@ has_chromium() {
         command -v google-chrome >/dev/null 2>&1
 }
 
-say "The tests need from the system: Chromium, and 2 GB of free disk and memory. PostgreSQL, Valkey and the"
-say "mail server come with the Python environment; they listen on loopback, on ports of their own."
+say "The tests need from the system: Chromium, and useradd when run as root. The C.UTF-8 locale is part of Debian;"
+say "PostgreSQL, Valkey and the mail server come with the Python environment and listen on loopback only."
 
 missing=
 has_chromium || missing="chromium fonts-dejavu-core"

@@ -15,7 +15,7 @@ STRICT = (
     "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-# A mail brings its style in attributes; it gets no script, no picture from elsewhere and an origin of its own.
+# A mail brings its style in attributes; it gets no script, nothing from elsewhere, an origin of its own.
 MAIL = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"

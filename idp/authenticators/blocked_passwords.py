@@ -24,7 +24,7 @@ DECORATION_ENOUGH = 8
 
 _EXTENDED_BY = 4
 _NARROW_RUN, _RUNS_AT_MOST = 2, 4
-_YEAR = re.compile(r"(19|20)\d\d")
+_YEAR = re.compile(r"(1\d|20)\d\d|\d{1,3}0{2,}")
 _DATE = re.compile(r"(0[1-9]|[12]\d|3[01])(0[1-9]|1[0-2])((19|20)?\d\d)?")
 _DIGIT_ROWS = "0123456789012345678909876543210987654321"
 
@@ -93,7 +93,9 @@ def packed(folded_passwords: Iterable[str]) -> bytes:
 def _readings(core: str) -> set[str]:
     """The core as typed, without separators (mot-de-passe), and with the usual digits read as letters."""
     read = {core, *(core.translate(table) for table in _LEET)}
-    return read | {_SEPARATORS.sub("", reading) for reading in read}
+    # A sign at the edge is decoration: another cut leaves it outside, where it counts.
+    whole = {reading for reading in read if reading[:1].isalnum() and reading[-1:].isalnum()}
+    return read | {_SEPARATORS.sub("", reading) for reading in whole}
 
 
 def _once(folded: str) -> str:

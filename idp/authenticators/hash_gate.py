@@ -180,4 +180,5 @@ def _settle(future: Future[Any], job: Callable[[], Any]) -> None:
 def _step_back() -> None:
     """Let request threads go first (Linux nices single threads); where that is refused, go on as equals."""
     with contextlib.suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS)

@@ -20,7 +20,9 @@ class Guard:
         """Keep where the captcha is asked."""
         self._policy = policy
 
-    def required_at(self, place: Place, *, space: Space, failures: bool = False, trusted: bool = False) -> bool:
+    def required_at(
+        self, place: Place, *, space: Space, failures: bool = False, trusted: bool = False
+    ) -> bool:
         """Whether this form asks for it now."""
         return self._policy.required_at(place, failures=failures, trusted=trusted, space=space)
 

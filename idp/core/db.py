@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, Table, create_engine, event
@@ -101,6 +102,12 @@ class Database:
     def insert(self, table: type[Base] | Table) -> UpsertInsert:
         """An INSERT of this database's dialect, which offers ON CONFLICT … RETURNING."""
         return _insert_for(self.engine.dialect.name, table)
+
+    def prepare_folder(self) -> None:
+        """Make the folder of a SQLite file."""
+        path = self.engine.url.database
+        if self.engine.dialect.name == "sqlite" and path and path != ":memory:":
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
 
     def dispose(self) -> None:
         """Close every pooled connection (before a fork, at the end of a process)."""

@@ -161,6 +161,26 @@ _ENTRIES = (
         "P-9004", 500, "Secret racine différent", "", "",
         "The database was sealed under another root secret: restore the secret, or the database that goes with it.",
     ),
+    Entry(
+        "P-9005", 500, "Port déjà pris", "", "",
+        "Another program listens on a port of the demo: stop it, or move the ports with `--port-base`.",
+    ),
+    Entry(
+        "P-9006", 500, "Un service de la démonstration s’est arrêté", "", "",
+        "A service of the demo ended or did not answer; its log is under `var/demo/logs`.",
+    ),
+    Entry(
+        "P-9011", 500, "Fichier de registre refusé", "", "",
+        "The file is not a register: its header must be the one of the documentation.",
+    ),
+    Entry(
+        "P-9012", 500, "Trop de membres disparaîtraient", "", "",
+        "With `--full` more than 5 % of the members would go: check the file, or add `--force`.",
+    ),
+    Entry(
+        "P-9013", 500, "Import dépassé par un autre", "", "",
+        "Another import was applied while this one was read: run it again.",
+    ),
 )  # fmt: skip
 
 CATALOGUE: dict[str, Entry] = {entry.number: entry for entry in _ENTRIES}

@@ -107,8 +107,8 @@ def build_message(
     if _CONTROL.search(words.subject) or _CONTROL.search(sender_name):
         raise UnfitMail("subject")
     message = EmailMessage(policy=SMTP if to.isascii() else SMTPUTF8)
-    message["From"] = Address(sender_name, addr_spec=proper_address(sender))
-    message["To"] = Address(addr_spec=to)
+    message["From"] = _address(proper_address(sender), sender_name)
+    message["To"] = _address(to)
     message["Subject"] = words.subject
     message["Date"] = format_datetime(written_at)
     message["Message-ID"] = message_id
@@ -120,12 +120,17 @@ def build_message(
     return message
 
 
+def _address(address: str, name: str = "") -> Address:
+    local, _, domain = address.rpartition("@")
+    return Address(name, username=local, domain=domain)
+
+
 def proper_address(address: str) -> str:
     """One plain address, its domain in ASCII; raises UnfitMail for anything else."""
     if _PLAIN_ADDRESS.fullmatch(address) and len(address) <= LONGEST_ADDRESS:
         return address
     try:
-        found = validate_email(address, check_deliverability=False)
+        found = validate_email(address, check_deliverability=False, strict=True)
     except EmailNotValidError:
         raise UnfitMail("address") from None
     return f"{found.local_part}@{found.ascii_domain}"
@@ -197,7 +202,7 @@ class SmtpMailer:
             return Postponed("tls", outage=True)
         except TimeoutError:
             return Postponed("timeout", outage=True)
-        except (smtplib.SMTPException, OSError) as problem:
+        except OSError as problem:
             return Postponed(_class_of(problem), outage=True)
 
     @contextmanager
@@ -237,7 +242,7 @@ def _hand_over(smtp: smtplib.SMTP, message: EmailMessage, sender: str, recipient
     except smtplib.SMTPNotSupportedError:
         # RFC 6531: the address has letters that this server cannot carry.
         return Refused("smtputf8")
-    with suppress(smtplib.SMTPException, OSError):
+    with suppress(OSError):
         smtp.docmd("QUIT")
     return Accepted()
 
@@ -251,13 +256,14 @@ def _judged(stage: str, code: int) -> Outcome:
     return Postponed(reason, outage=code in (CLOSING, AUTHENTICATION_REQUIRED))
 
 
-def _class_of(problem: Exception) -> str:
+def _class_of(problem: OSError) -> str:
     # smtplib reports a silent server as a lost connection.
     if isinstance(problem.__context__, TimeoutError):
         return "timeout"
     if isinstance(problem, smtplib.SMTPServerDisconnected):
         return "disconnected"
-    return "connection" if isinstance(problem, OSError) else "protocol"
+    # An SMTPException is an OSError too.
+    return "protocol" if isinstance(problem, smtplib.SMTPException) else "connection"
 
 
 @contextmanager

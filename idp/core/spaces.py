@@ -50,8 +50,6 @@ class Space(_Part):
     help_hours: str = ""
     enrolment: bool = False
     """Whether members create their account by themselves."""
-    shared_mailboxes: bool = False
-    """Whether two accounts may share an address (then sign-in compares two passwords)."""
     captcha_login: Literal["always", "after-failures", "off"] | None = None
     """Overrides `captcha.login` for this space."""
     session_idle: Duration = timedelta(minutes=30)
@@ -59,7 +57,13 @@ class Space(_Part):
     terms_version: str
     colours: Colours
     terms_html: str = ""
+    texts: dict[str, str] = {}
+    """Other texts of the space's folder, by the name of their file without `.html`."""
     logo_svg: str = ""
+
+    def text(self, name: str) -> str:
+        """A legal text of the space, as HTML."""
+        return self.texts.get(name, "")
 
     @property
     def terms_hash(self) -> str:
@@ -111,7 +115,8 @@ def _read(path: Path) -> Space:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         terms = path.with_name("terms.html").read_text(encoding="utf-8")
         logo = path.with_name("logo.svg").read_text(encoding="utf-8")
-        space = Space.model_validate({**data, "terms_html": terms, "logo_svg": logo})
+        texts = {file.stem: file.read_text(encoding="utf-8") for file in path.parent.glob("*.html")}
+        space = Space.model_validate({**data, "terms_html": terms, "logo_svg": logo, "texts": texts})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         message = f"P-9003: {path}: {problem}"
         raise BadSpace(message) from problem

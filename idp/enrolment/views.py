@@ -114,7 +114,7 @@ class Enrolments:
                 form.member_number.errors = [WRONG_PAIR]
                 return None
             case RegisteredMember() as member:
-                about = Personal(given_name=member.given_name, family_name=member.family_name)
+                about = Personal(names=(member.given_name, member.family_name))
                 if not self._passes_policy(visit, form, about):
                     form.password.errors = [NAMES]
                     return None

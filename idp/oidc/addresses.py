@@ -66,10 +66,8 @@ def _differs_by_port(address: str, known: str) -> bool:
         return False
     host = f"[{template.hostname}]" if ":" in (template.hostname or "") else template.hostname
     rest = known.removeprefix(f"http://{template.netloc}")
-    return (
-        re.fullmatch(rf"http://{re.escape(str(host))}:[1-9]\d{{0,4}}{re.escape(rest)}", address, re.ASCII)
-        is not None
-    )
+    pattern = rf"http://{re.escape(str(host))}:[1-9]\d{{0,4}}{re.escape(rest)}"
+    return re.fullmatch(pattern, address, re.ASCII) is not None
 
 
 def origin(address: str) -> str | None:

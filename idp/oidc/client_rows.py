@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import structlog
-from sqlalchemy import JSON, Table, Text, select, update
+from sqlalchemy import JSON, Text, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, UtcDateTime, insert_into
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class ClientRow(Base):
-    """One client: the document of its file. `gone_at`: its file went away; `disabled_at`: an operator said so."""
+    """One client: its file's document. `gone_at`: the file went away; `disabled_at`: an operator said so."""
 
     __tablename__ = "client"
 
@@ -67,7 +67,7 @@ class Registry:
         return next((door for door in doors if door is not None), None)
 
 
-_table = cast(Table, ClientRow.__table__)
+_table = Base.metadata.tables["client"]
 _STORED = select(_table.c.client_id, _table.c.digest, _table.c.gone_at)
 _ENABLED = (
     select(_table.c.client_id, _table.c.document)
@@ -140,5 +140,5 @@ class ClientStore:
                 )
             except BadClient as problem:
                 # A file accepted before may not be any more (its space went away): that client alone is out.
-                log.error("client.refused", reason=str(problem))
+                log.warning("client.refused", reason=str(problem))
         return Registry.of(found, mark=mark)

@@ -19,7 +19,7 @@ PURPOSE = "key-ring-copy"
 
 
 def write(folder: Path, keys: Sequence[SealedKey], *, mark: str, vault: Vault) -> None:
-    """Replace the copy when it differs; a folder that cannot be written is a warning, never a failed start."""
+    """Replace the copy when it differs; a folder that cannot be written is a warning, not a failed start."""
     if read(folder, vault=vault) == (tuple(keys), mark):
         return
     document = {"mark": mark, "keys": [_to_json(key) for key in keys]}

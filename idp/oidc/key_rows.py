@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import JSON, Integer, LargeBinary, Row, Table, Text, UniqueConstraint, func, select, update
+from sqlalchemy import JSON, Integer, LargeBinary, Text, UniqueConstraint, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, UtcDateTime, insert_into
@@ -21,7 +21,7 @@ class WrongRootSecret(Exception):
 
 
 class SigningKey(Base):
-    """One key of the ring; `serial` counts the keys of an algorithm, so that two processes never make the same one."""
+    """One key of the ring; `serial` counts those of its algorithm, so that processes make no key twice."""
 
     __tablename__ = "signing_key"
     __table_args__ = (UniqueConstraint("algorithm", "serial"),)
@@ -47,7 +47,7 @@ class SealedKey:
     sealed: bytes
 
 
-_table = cast(Table, SigningKey.__table__)
+_table = Base.metadata.tables["signing_key"]
 _ALL = select(_table.c.kid, _table.c.algorithm, _table.c.state, _table.c.sealed).order_by(
     _table.c.algorithm, _table.c.serial
 )
@@ -55,7 +55,7 @@ _ALL = select(_table.c.kid, _table.c.algorithm, _table.c.state, _table.c.sealed)
 
 def read(session: Session) -> tuple[SealedKey, ...]:
     """Every key of the ring, still sealed."""
-    rows: Sequence[Row[Any]] = session.execute(_ALL).all()
+    rows = session.execute(_ALL)
     return tuple(SealedKey(row.kid, row.algorithm, row.state, row.sealed) for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""The process's key ring: read at start, checked in each transaction, refreshed behind the documents it serves."""
+"""The process's key ring: read at start, checked in each transaction, refreshed behind what it serves."""
 
 import threading
 import time
@@ -100,6 +100,6 @@ class KeyStore:
         except SQLAlchemyError as failure:
             log.warning("keys.not_refreshed", kind=type(failure).__name__)
         except key_rows.WrongRootSecret as failure:
-            log.error("keys.wrong_root_secret", reason=str(failure))
+            log.warning("keys.wrong_root_secret", reason=str(failure))
         finally:
             self._refreshing.release()

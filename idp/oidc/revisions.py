@@ -1,8 +1,6 @@
 """Marks that tell a process when what it keeps in memory (keys, clients) has changed in the database."""
 
-from typing import cast
-
-from sqlalchemy import Table, Text, select
+from sqlalchemy import Text, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, insert_into, new_id
@@ -12,7 +10,7 @@ CLIENTS = "clients"
 
 
 class Revision(Base):
-    """The mark of one topic: a new random one at each change, so that a rolled-back mark never comes again."""
+    """The mark of one topic: random at each change, so that a rolled-back mark never comes again."""
 
     __tablename__ = "oidc_revision"
 
@@ -20,7 +18,7 @@ class Revision(Base):
     mark: Mapped[str] = mapped_column(Text)
 
 
-_table = cast(Table, Revision.__table__)
+_table = Base.metadata.tables["oidc_revision"]
 _ALL = select(_table.c.topic, _table.c.mark)
 
 

@@ -201,11 +201,11 @@ def end(session: Session, row_id: str, *, now: datetime) -> bool:
     return session.execute(ended).scalar_one_or_none() is not None
 
 
-def end_for_device(session: Session, device_id: str, *, now: datetime) -> None:
-    """End the sessions that a trusted device opened."""
+def end_for_device(session: Session, device_id: str, *, now: datetime, but: str | None = None) -> None:
+    """End the sessions that a trusted device opened, `but` the one that asks for it."""
     session.execute(
         update(SessionRow)
-        .where(SessionRow.device_id == device_id, SessionRow.ended_at.is_(None))
+        .where(SessionRow.device_id == device_id, SessionRow.ended_at.is_(None), SessionRow.id != (but or ""))
         .values(ended_at=now)
         .execution_options(synchronize_session=False)
     )

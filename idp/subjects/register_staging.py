@@ -152,7 +152,7 @@ def _fill(connection: Connection, table: Table, rows: Sequence[tuple[object, ...
         connection.exec_driver_sql(f"INSERT INTO {table.name} VALUES ({places})", list(rows))  # noqa: S608 (our names)
         return
     # COPY is ten times faster than the fastest INSERT. The driver's own connection offers it.
-    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    driver = cast("psycopg.Connection", connection.connection.dbapi_connection)
     command = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table.name))
     with driver.cursor() as cursor, cursor.copy(command) as copy:
         for row in rows:

@@ -239,12 +239,16 @@ class Kit:
         if signed is None or not secrets.same(signed, secrets.fingerprint(secret)):
             raise Problem("P-4001", detail="csrf_token")
 
+    def theme_url(self, space: Space) -> str:
+        """The address of a space's colours."""
+        return f"/theme/{space.name}.css"
+
     def page_globals(self, visit: Visit) -> Mapping[str, Any]:
         """What every template knows."""
         return {
             "space": visit.space,
             "locale": visit.locale,
-            "theme_url": f"/theme/{visit.space.name}.css",
+            "theme_url": self.theme_url(visit.space),
             "csrf_token": self.csrf_token(visit),
             "request_path": request.full_path.rstrip("?"),
         }

@@ -18,19 +18,18 @@ all("[data-reveal]", (button) => {
   input.form.addEventListener("submit", () => turn(false));
 });
 
-// Tick the password rules as they are met; the server remains the judge.
-const classes = { upper: /\p{Lu}/u, lower: /\p{Ll}/u, digit: /\d/, special: /[^\p{L}\d\s]/u };
+// Tick the password rules as they are met. The server is the judge: rules that only it can know stay unticked.
+const classes = { upper: /\p{Lu}/u, lower: /\p{Ll}/u, digit: /\p{Nd}/u, special: /[^\p{L}\p{M}\p{Nd}]/u };
 function meets(rule, value) {
-  const length = /^length-(\d+)$/.exec(rule);
-  if (length) return [...value].length >= Number(length[1]);
-  const words = /^words-(\d+)$/.exec(rule);
-  if (words) return value.trim().split(/[\s-]+/).filter((word) => word.length > 1).length >= Number(words[1]);
-  if (rule === "no-accents") return value !== "" && !/[^\x20-\x7e]/.test(value);
+  const [name, figure] = rule.split("-");
+  if (name === "length") return [...value].length >= Number(figure);
+  if (name === "words") return (value.match(/\p{L}{2,}/gu) || []).length >= Number(figure);
+  if (rule === "no-accents") return value !== "" && !/[\p{L}\p{M}]/u.test(value.replace(/[\x00-\x7f]/g, ""));
   return rule in classes && classes[rule].test(value);
 }
 all("[data-rules-of]", (list) => {
   const input = document.getElementById(list.dataset.rulesOf);
-  const judge = () => {
+  const look = () => {
     for (const item of list.children) {
       const met = meets(item.dataset.rule, input.value);
       const note = item.querySelector("[data-met]");
@@ -38,8 +37,8 @@ all("[data-rules-of]", (list) => {
       note.textContent = met ? " " + note.dataset.met : "";
     }
   };
-  input.addEventListener("input", judge);
-  judge();
+  input.addEventListener("input", look);
+  look();
 });
 
 // A code pasted with spaces, or inside a sentence, leaves its digits only.
@@ -73,19 +72,22 @@ all("[data-refresh]", (waiting) => {
   setInterval(() => document.hidden || location.reload(), waiting.dataset.refresh * 1000);
 });
 
-// « Changer le texte » keeps what was typed in the main form, passwords excepted.
+// « Changer le texte » loads the page again: what was typed waits in this tab, passwords excepted.
 all("[data-keeps]", (form) => {
+  const main = document.getElementById(form.dataset.keeps);
+  const key = "typed:" + location.pathname;
+  const fields = [...main.elements].filter(
+    (field) => /^(text|email|checkbox)$/.test(field.type) && !/-password$/.test(field.autocomplete) && field.name !== "captcha",
+  );
+  const typed = JSON.parse(sessionStorage.getItem(key) || "{}");
+  sessionStorage.removeItem(key);
+  for (const field of fields.filter((one) => one.name in typed)) {
+    if (field.type === "checkbox") field.checked = typed[field.name];
+    else field.value = typed[field.name];
+  }
   form.addEventListener("submit", () => {
-    for (const field of document.getElementById(form.dataset.keeps).elements) {
-      const kept = field.type === "checkbox" ? field.checked : /^(text|email)$/.test(field.type);
-      const secret = /-password$/.test(field.autocomplete) || field.name === "captcha";
-      if (!kept || secret || !field.name) continue;
-      const copy = document.createElement("input");
-      copy.type = "hidden";
-      copy.name = field.name;
-      copy.value = field.value;
-      form.append(copy);
-    }
+    const values = fields.map((field) => [field.name, field.type === "checkbox" ? field.checked : field.value]);
+    sessionStorage.setItem(key, JSON.stringify(Object.fromEntries(values)));
   });
 });
 
@@ -97,6 +99,3 @@ all("form", (form) => {
   });
 });
 addEventListener("pageshow", () => all("form[data-sent]", (form) => delete form.dataset.sent));
-
-// A refused form starts at what must be mended.
-document.querySelector(".summary")?.focus();

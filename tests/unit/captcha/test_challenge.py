@@ -89,7 +89,9 @@ def test_a_picture_is_good_for_five_minutes(show, answer):
     assert (in_time, too_late) == (CaptchaVerdict.PASSED, CaptchaVerdict.EXPIRED)
 
 
-@pytest.mark.parametrize("hostile", ["", "x", "\x00" * 22, "é" * 22, "\ud800" * 22, "x" * 100_000, "../" * 7 + "a"])
+@pytest.mark.parametrize(
+    "hostile", ["", "x", "\x00" * 22, "é" * 22, "\ud800" * 22, "x" * 100_000, "../" * 7 + "a"]
+)
 def test_a_malformed_number_of_a_picture_is_no_picture(database, answer, hostile):
     verdict = answer(hostile)
 

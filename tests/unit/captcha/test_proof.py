@@ -63,7 +63,11 @@ def test_the_same_solution_written_otherwise_is_still_the_same(verify, solved):
     first = verify(solved)
 
     def rewrite(document):
-        document["solution"] |= {"derivedKey": document["solution"]["derivedKey"].upper(), "time": 1, "counter": 0}
+        document["solution"] |= {
+            "derivedKey": document["solution"]["derivedKey"].upper(),
+            "time": 1,
+            "counter": 0,
+        }
         document["unknown"] = "member"
 
     assert first is CaptchaVerdict.PASSED
@@ -128,7 +132,6 @@ def encoded(data):
         "\ud800",
         "A" * 4097,
         "A" * 1_000_000,
-        encoded(b""),
         encoded(b"null"),
         encoded(b"[]"),
         encoded(b'"text"'),

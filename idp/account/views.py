@@ -1,0 +1,102 @@
+"""« Mon compte »: trusted devices, and the way out."""
+
+from flask import Blueprint, Response
+
+from idp.authenticators import trusted_device
+from idp.authenticators.trusted_device import TrustedDeviceRow
+from idp.login.service import SESSION, live_session
+from idp.sessions import service as sessions
+from idp.sessions.service import LiveSession
+from idp.subjects import accounts, emails
+from idp.subjects.accounts import Account
+from idp.web.kit import Kit, Visit
+
+ALL = "all"
+
+
+def blueprint(kit: Kit) -> Blueprint:
+    """`/compte` and `/deconnexion`."""
+    pages = Blueprint("account", __name__)
+
+    @pages.get("/compte")
+    @kit.visit
+    def overview(visit: Visit) -> Response:
+        known = _signed_in(visit)
+        if known is None:
+            return visit.see_other("/connexion")
+        _live, account = known
+        return visit.page(
+            "compte.html",
+            address=emails.mask(account.email),
+            devices=[_shown(visit, account, row) for row in _devices(visit, account)],
+            revoke_url="/compte/appareils/supprimer",
+            sign_out_url="/deconnexion",
+        )
+
+    @pages.post("/compte/appareils/supprimer")
+    @kit.visit
+    def revoke(visit: Visit) -> Response:
+        known = _signed_in(visit)
+        if known is None:
+            return visit.see_other("/connexion")
+        _live, account = known
+        chosen = visit.request.form.get("device", "")
+        for row in _devices(visit, account):
+            if chosen in {row.id, ALL}:
+                _revoke(visit, account, row)
+        return visit.see_other("/compte")
+
+    @pages.route("/deconnexion", methods=["GET", "POST"])
+    @kit.visit
+    def sign_out(visit: Visit) -> Response:
+        live = live_session(visit)
+        if live is not None and visit.request.method == "GET":
+            return visit.page("deconnexion.html", mode="ask", home_url="/")
+        if live is not None:
+            sessions.end(visit.session, live.id, now=visit.now)
+            visit.audit("session.ended", live.account_id)
+        if visit.cookie(SESSION) is not None:
+            visit.drop_cookie(SESSION)
+        return visit.page("deconnexion.html", mode="done", home_url="/")
+
+    kit.limit_pages(pages)
+    return pages
+
+
+def _signed_in(visit: Visit) -> tuple[LiveSession, Account] | None:
+    live = live_session(visit)
+    account = accounts.by_id(visit.session, live.account_id) if live is not None else None
+    if live is None or account is None:
+        return None
+    visit.space = visit.kit.spaces.get(live.space) or visit.space
+    sessions.touch(visit.session, live, now=visit.now)
+    return live, account
+
+
+def _devices(visit: Visit, account: Account) -> list[TrustedDeviceRow]:
+    rules = visit.kit.settings.trusted_device
+    return trusted_device.live_devices(visit.session, account, rules=rules, now=visit.now)
+
+
+def _revoke(visit: Visit, account: Account, row: TrustedDeviceRow) -> None:
+    """Without trust the sessions that it opened end as well, but the one that asks."""
+    trusted_device.revoke(visit.session, row.id, account_id=account.id, now=visit.now)
+    live = live_session(visit)
+    sessions.end_for_device(visit.session, row.id, now=visit.now, but=live.id if live is not None else None)
+    visit.audit("device.revoked", account.id, device=row.id)
+
+
+def _shown(visit: Visit, account: Account, row: TrustedDeviceRow) -> dict[str, object]:
+    kit = visit.kit
+    rules = kit.settings.trusted_device
+    cookie = visit.cookie(trusted_device.cookie_name(kit.vault, account.id))
+    here = trusted_device.recognise(
+        visit.session, cookie, vault=kit.vault, account=account, rules=rules, now=visit.now
+    )
+    return {
+        "id": row.id,
+        "name": row.name,
+        "last_used": row.last_used_at.date(),
+        "until": (row.created_at + rules.lifetime).date(),
+        "current": here is not None and here.id == row.id,
+    }

@@ -1,0 +1,177 @@
+"""The `parvis` command: exit codes 0, 1 (failed) and 2 (usage)."""
+
+import json
+import signal
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from idp.cli_members import members
+from idp.core.errors import CATALOGUE
+
+if TYPE_CHECKING:
+    from idp.core.settings import Settings
+
+STOP_WITHIN = timedelta(seconds=20)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Parvis, an OpenID Connect provider for mutual health insurers."""
+
+
+main.add_command(members)
+
+
+def settings_or_exit() -> "Settings":
+    """The settings, or exit 1 with what is wrong with them."""
+    from idp.core.settings_sources import BadSettings, load
+
+    try:
+        return load()
+    except BadSettings as problem:
+        fail(str(problem))
+
+
+def fail(message: str) -> NoReturn:
+    """Say what went wrong and exit 1."""
+    click.echo(message, err=True)
+    sys.exit(1)
+
+
+@main.command()
+@click.option("--port-base", type=click.IntRange(1024, 65000), help="Move every port: N, N+1, N+2, N+25 and N+26.")
+@click.option("--directory", type=click.Path(file_okay=False, path_type=Path), default=Path("var/demo"), show_default=True)
+def demo(port_base: int | None, directory: Path) -> None:
+    """Run everything on loopback: provider, member-data service, member space, mailbox."""
+    from idp.demo import Demo, DemoFailed
+
+    try:
+        Demo(directory, port_base=port_base).run()
+    except DemoFailed as problem:
+        fail(str(problem))
+
+
+@main.command()
+def run() -> None:
+    """Serve the provider (behind a proxy that speaks TLS, in production)."""
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+
+    server = settings_or_exit().server
+    Granian(
+        "wsgi:app",
+        address=server.host,
+        port=server.port,
+        interface=Interfaces.WSGI,
+        workers=server.workers,
+        blocking_threads=server.threads,
+        backpressure=server.threads * 4,
+        workers_kill_timeout=round(STOP_WITHIN.total_seconds()),
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+    ).serve()
+
+
+@main.command()
+def worker() -> None:
+    """Deliver mails and purge what is over, until SIGTERM; any number may run."""
+    from idp.core import logs
+    from idp.housekeeping import make_worker
+
+    logs.prepare()
+    stop = threading.Event()
+
+    def stop_soon(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, stop_soon)
+    signal.signal(signal.SIGINT, stop_soon)
+    make_worker(settings_or_exit()).run(stop)
+
+
+@main.group()
+def db() -> None:
+    """The database's schema."""
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the schema to the newest version."""
+    from idp import schema
+    from idp.core.db import Database
+
+    database = Database(settings_or_exit().database_url.get_secret_value())
+    schema.upgrade(database)
+    click.echo(f"schema: {schema.current(database)}")
+
+
+@db.command("current")
+def db_current() -> None:
+    """The version that the database has; exit 1 when this code needs another."""
+    from idp import schema
+    from idp.core.db import Database
+
+    has = schema.current(Database(settings_or_exit().database_url.get_secret_value()))
+    click.echo(f"database: {has}, code: {schema.newest()}")
+    sys.exit(0 if has == schema.newest() else 1)
+
+
+@main.group()
+def config() -> None:
+    """Settings and client files."""
+
+
+@config.command("check")
+def config_check() -> None:
+    """Read settings, spaces and client files; say what is wrong, change nothing."""
+    from idp.core.spaces import BadSpace, Spaces
+    from idp.oidc.clients import BadClient, read_folder
+
+    settings = settings_or_exit()
+    try:
+        spaces = Spaces.read(settings.spaces_dir)
+        clients = read_folder(settings.clients_dir, spaces=spaces, development=settings.is_development)
+    except (BadSpace, BadClient) as problem:
+        fail(str(problem))
+    click.echo(f"ok: {len(list(spaces))} spaces, {len(clients)} clients")
+
+
+@config.command("apply")
+def config_apply() -> None:
+    """Make the client files of the folder the clients of the database."""
+    from idp.housekeeping import ApplyFailed, apply_clients
+
+    try:
+        count = apply_clients(settings_or_exit())
+    except ApplyFailed as problem:
+        fail(str(problem))
+    click.echo(f"applied: {count} clients")
+
+
+@config.command("show")
+def config_show() -> None:
+    """The effective settings, secrets masked, as JSON."""
+    settings = settings_or_exit()
+    click.echo(json.dumps(settings.model_dump(mode="json"), indent=2, ensure_ascii=False))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True)
+def errors(*, as_json: bool) -> None:
+    """Every error number, with what the help desk says and the operator checks."""
+    if as_json:
+        click.echo(json.dumps({number: entry.member or entry.operator for number, entry in CATALOGUE.items()}))
+        return
+    for number, entry in CATALOGUE.items():
+        click.echo(f"{number}  {entry.title}\n    help desk: {entry.help_desk}\n    operator:  {entry.operator}")
+
+
+if __name__ == "__main__":
+    main()

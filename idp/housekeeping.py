@@ -1,0 +1,88 @@
+"""What runs beside the requests: the worker with its purges, and the application of client files."""
+
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy.orm import Session
+
+from idp.authenticators import trusted_device
+from idp.captcha import service as captcha
+from idp.core import throttles
+from idp.core.clock import SystemClock
+from idp.core.db import Database
+from idp.core.mailer import mailer_from_url
+from idp.core.secrets import Vault
+from idp.core.settings import Settings
+from idp.core.spaces import BadSpace, Spaces
+from idp.core.worker import Worker
+from idp.login import interaction
+from idp.oidc import client_rows, wiring
+from idp.oidc.client_rows import Applied
+from idp.oidc.clients import BadClient
+from idp.sessions import service as sessions
+from idp.subjects import accounts, enrolments, one_time
+from idp.subjects.register_import import RegisterImporter
+from idp.subjects.register_rows import RowRules
+
+
+class ApplyFailed(Exception):
+    """A space or client file is wrong; nothing was applied."""
+
+
+def make_worker(settings: Settings) -> Worker:
+    """The worker of this installation."""
+
+    def old_devices(session: Session, *, now: datetime) -> None:
+        trusted_device.purge(session, rules=settings.trusted_device, now=now)
+
+    return Worker(
+        database=Database(settings.database_url.get_secret_value(), pool_size=2),
+        vault=Vault.from_root(settings.secret_key.get_secret_value()),
+        mailer=mailer_from_url(settings.mail.url.get_secret_value(), exchange=settings.mail.timeout),
+        spaces=Spaces.read(settings.spaces_dir),
+        clock=SystemClock(),
+        settings=settings,
+        housekeeping=(
+            throttles.purge,
+            one_time.purge,
+            interaction.purge,
+            sessions.purge,
+            enrolments.purge,
+            captcha.purge,
+            wiring.purge,
+            old_devices,
+        ),
+    )
+
+
+def make_importer(settings: Settings, database: Database, *, now: datetime) -> RegisterImporter:
+    """The importer of this installation; accounts of members who left end with the import."""
+    return RegisterImporter(
+        database=database,
+        vault=Vault.from_root(settings.secret_key.get_secret_value()),
+        rules=RowRules.of(
+            number_pattern=settings.directory.member_number_pattern,
+            code_pattern=settings.directory.access_code_pattern,
+        ),
+        on_left=partial(accounts.end_for_members, now=now),
+    )
+
+
+def apply_clients(settings: Settings) -> Applied:
+    """Make the client files the clients of the database, all or none. Raises ApplyFailed."""
+    database = Database(settings.database_url.get_secret_value(), pool_size=1)
+    try:
+        spaces = Spaces.read(settings.spaces_dir)
+        with database.transaction() as session:
+            applied = client_rows.apply(
+                session,
+                settings.clients_dir,
+                spaces=spaces,
+                development=settings.is_development,
+                now=SystemClock().now(),
+            )
+    except (BadSpace, BadClient) as problem:
+        raise ApplyFailed(str(problem)) from problem
+    finally:
+        database.dispose()
+    return applied

@@ -1,0 +1,183 @@
+"""The authorization endpoint: a valid request and a session that answers it become a code."""
+
+from collections.abc import Iterable
+from urllib.parse import urlencode
+
+from flask import Response
+
+from idp.core.errors import Problem
+from idp.login import service as signing_in
+from idp.login.interaction import Demand
+from idp.login.service import Login, Shortfall
+from idp.oidc import answers, claims, codes, hints, requests, tokens
+from idp.oidc.provider import Provider, Snapshot
+from idp.oidc.requests import AuthorizationRequest, Doubt, Prompt, Refused
+from idp.sessions import assurance
+from idp.sessions import service as sessions
+from idp.sessions.service import LiveSession
+from idp.web.kit import Visit
+
+# What a repeated GET may carry; longer requests are nothing that a browser would bring as an address.
+LONGEST_REQUEST = 12_000
+_REAUTHENTICATE = frozenset({Prompt.LOGIN, Prompt.SELECT_ACCOUNT})
+
+
+class Authorization:
+    """The rules of one endpoint, over the parts they need."""
+
+    def __init__(self, provider: Provider, login: Login) -> None:
+        """Keep the parts."""
+        self._provider = provider
+        self._login = login
+
+    def ask_again(self, visit: Visit) -> Response:
+        """Have a posted request repeated as a GET: from another site a POST brings no SameSite cookies."""
+        form = visit.request.form
+        pairs = [(name, value) for name in requests.KNOWN for value in form.getlist(name)]
+        query = urlencode(pairs)
+        if len(query) > LONGEST_REQUEST:
+            raise Problem("P-4013", detail="authorization request by POST")
+        return visit.see_other(f"/oauth2/authorize?{query}")
+
+    def answer(self, visit: Visit, parameters: requests.Parameters) -> Response:
+        """Answer a request: a code, an error for the client, a sign-in, or a page when no address is proven."""
+        snapshot = self._provider.snapshot(visit.session, now=visit.now)
+        found = requests.read(parameters, clients=snapshot.clients)
+        match found:
+            case Doubt():
+                raise answers.page_of(found)
+            case Refused():
+                return answers.error(visit, found)
+            case AuthorizationRequest():
+                return self._decide(visit, found, snapshot)
+
+    def resume(self, visit: Visit, handle: str) -> Response:
+        """Take the result of a sign-in that a request began."""
+        finished = signing_in.finished(visit, handle)
+        if finished is None or finished.demand.client_id is None:
+            raise Problem("P-2002", detail="no finished sign-in of this browser")
+        snapshot = self._provider.snapshot(visit.session, now=visit.now)
+        parameters = {name: [value] for name, value in finished.demand.parameters.items()}
+        found = requests.read(parameters, clients=snapshot.clients)
+        if isinstance(found, Doubt):
+            raise answers.page_of(found)
+        if isinstance(found, Refused):
+            return answers.error(visit, found)
+        if finished.live is None:
+            return answers.error(visit, Refused(found.target, "access_denied", "the member cancelled"))
+        return self._give(visit, found, finished.live, snapshot)
+
+    def _decide(self, visit: Visit, request: AuthorizationRequest, snapshot: Snapshot) -> Response:
+        client = request.client
+        visit.space = self._provider.spaces[client.space]
+        subject = self._expected_subject(request, snapshot)
+        if isinstance(subject, Refused):
+            return answers.error(visit, subject)
+        if _unmet_acr(request):
+            return answers.error(visit, _unmet(request))
+        demand = _demand(request, subject)
+        live = signing_in.live_session(visit)
+        shortfall = signing_in.is_enough(live, demand, now=visit.now)
+        if shortfall is None and not self._is_subject(request, live, subject):
+            shortfall = Shortfall.OTHER_ACCOUNT
+        if shortfall is None and live is not None and not demand.create:
+            return self._give(visit, request, live, snapshot)
+        if Prompt.NONE in request.prompts:
+            return answers.error(visit, _silent_refusal(request, shortfall))
+        return self._login.begin(visit, demand)
+
+    def _give(
+        self, visit: Visit, request: AuthorizationRequest, live: LiveSession, snapshot: Snapshot
+    ) -> Response:
+        """The code, after the last look: the session is the expected member's, strong enough, and admitted."""
+        subject = self._expected_subject(request, snapshot)
+        if isinstance(subject, Refused):
+            return answers.error(visit, subject)
+        if not self._is_subject(request, live, subject):
+            refused = Refused(request.target, "login_required", "another member signed in")
+            return answers.error(visit, refused)
+        if live.population not in request.client.populations:
+            return answers.error(
+                visit, Refused(request.target, "access_denied", "the client is not for this member")
+            )
+        if not assurance.reaches(live.acr, _least_acr(request)):
+            return answers.error(visit, _unmet(request))
+        sessions.touch(visit.session, live, now=visit.now)
+        settings = self._provider.settings
+        value = codes.issue(
+            visit.session,
+            request,
+            live,
+            now=visit.now,
+            lifetime=settings.oidc.code_lifetime,
+            remembered=tokens.access_token_lifetime(request.client, settings),
+        )
+        return answers.code(visit, request.target, value)
+
+    def _expected_subject(self, request: AuthorizationRequest, snapshot: Snapshot) -> str | Refused | None:
+        """The one `sub` that will do, by `id_token_hint` or the `claims` parameter; None for anybody."""
+        if request.id_token_hint is None:
+            return request.wanted.subject
+        hint = hints.read(request.id_token_hint, ring=snapshot.ring, issuer=self._provider.issuer)
+        if hint is None or hint.client_id != request.client.client_id:
+            return Refused(request.target, "invalid_request", "id_token_hint is no ID token of this client")
+        return hint.sub
+
+    def _is_subject(
+        self, request: AuthorizationRequest, live: LiveSession | None, expected: str | None
+    ) -> bool:
+        if live is None or expected is None:
+            return True
+        return claims.subject_of(request.client, live.account_id, vault=self._provider.vault) == expected
+
+
+def _demand(request: AuthorizationRequest, subject: str | None) -> Demand:
+    client = request.client
+    is_public = client.subject_type == "public"
+    return Demand(
+        space=client.space,
+        client_id=client.client_id,
+        client_name=client.client_name,
+        populations=tuple(sorted(client.populations)),
+        parameters=dict(request.parameters),
+        reauthenticate=bool(request.prompts & _REAUTHENTICATE),
+        max_age=request.max_age,
+        acr=_least_acr(request),
+        login_hint=request.login_hint,
+        create=Prompt.CREATE in request.prompts,
+        account_id=subject if is_public else None,
+        ui_locales=request.ui_locales,
+    )
+
+
+def _least_acr(request: AuthorizationRequest) -> str | None:
+    """The weakest context that will do: of those asked for, and never below the client's own floor."""
+    asked = _known_levels([*request.acr_values, *request.wanted.acr_values])
+    floors = [
+        level for level in (min(asked, default=None), _level(request.client.min_acr)) if level is not None
+    ]
+    return assurance.LEVELS[max(floors)] if floors else None
+
+
+def _unmet_acr(request: AuthorizationRequest) -> bool:
+    """Whether an essential `acr` names nothing that we can reach (OIDC Core 5.5.1.1)."""
+    wanted = request.wanted
+    return wanted.acr_is_essential and bool(wanted.acr_values) and not _known_levels(wanted.acr_values)
+
+
+def _unmet(request: AuthorizationRequest) -> Refused:
+    description = "the requested authentication context cannot be reached"
+    return Refused(request.target, "unmet_authentication_requirements", description)
+
+
+def _known_levels(values: Iterable[str | None]) -> list[int]:
+    return [assurance.LEVELS.index(value) for value in values if value in assurance.LEVELS]
+
+
+def _silent_refusal(request: AuthorizationRequest, shortfall: Shortfall | None) -> Refused:
+    """The error for `prompt=none` when a page would be needed (OIDC Core 3.1.2.6)."""
+    match shortfall:
+        case Shortfall.LOGIN_REQUIRED | Shortfall.OTHER_ACCOUNT:
+            return Refused(request.target, "login_required", "the member must sign in")
+        case Shortfall.POPULATION | Shortfall.ACR | None:
+            return Refused(request.target, "interaction_required", "the member must go through a page")

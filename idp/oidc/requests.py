@@ -1,0 +1,235 @@
+"""Reading an authorization request: pure rules from its parameters to a frozen value, or a refusal."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from idp.oidc import wanted
+from idp.oidc.client_rows import Registry
+from idp.oidc.clients import Client
+from idp.oidc.wanted import Wanted
+
+Parameters: TypeAlias = Mapping[str, Sequence[str]]
+
+# What we understand; anything else is ignored (RFC 6749 section 3.1).
+KNOWN = (
+    "client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce",
+    "code_challenge", "code_challenge_method", "prompt", "max_age", "acr_values", "claims",
+    "id_token_hint", "login_hint", "ui_locales", "claims_locales", "display",
+    "request", "request_uri", "registration",
+)  # fmt: skip
+LONGEST_HINT = 254
+# RFC 7636 section 4.2: BASE64URL(SHA256(verifier)) is 43 characters, always.
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+_SECONDS = re.compile(r"\d{1,9}", re.ASCII)
+# What a decoder puts in the place of bytes that are no UTF-8: such a state could not be given back unchanged.
+_REPLACED = "\ufffd"
+
+
+class Prompt(StrEnum):
+    """The prompts that we know (OIDC Core 3.1.2.1; Initiating User Registration 1.0)."""
+
+    NONE = "none"
+    LOGIN = "login"
+    CONSENT = "consent"
+    SELECT_ACCOUNT = "select_account"
+    CREATE = "create"
+
+
+class ResponseMode(StrEnum):
+    """How the answer travels."""
+
+    QUERY = "query"
+    FORM_POST = "form_post"
+
+
+class Doubt(StrEnum):
+    """Why no redirect is safe, by the number of the page that says so."""
+
+    CLIENT = "P-3001"
+    REDIRECT_URI = "P-3002"
+    MALFORMED = "P-3003"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an answer goes: an address proven to be the client's."""
+
+    client: Client
+    redirect_uri: str
+    state: str | None
+    mode: ResponseMode
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An error to tell the client (RFC 6749 section 4.1.2.1); the description is ASCII, no quotes."""
+
+    target: Target
+    error: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRequest:
+    """A valid request."""
+
+    target: Target
+    scopes: tuple[str, ...]
+    nonce: str | None
+    code_challenge: str
+    prompts: frozenset[Prompt]
+    max_age: int | None
+    acr_values: tuple[str, ...]
+    id_token_hint: str | None
+    login_hint: str
+    ui_locales: str
+    wanted: Wanted
+    parameters: Mapping[str, str]
+
+    @property
+    def client(self) -> Client:
+        """The client that asks."""
+        return self.target.client
+
+
+class _Wrong(Exception):
+    """Stops the reading of one request; never leaves this module."""
+
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(error)
+        self.error = error
+        self.description = description
+
+
+def read(parameters: Parameters, *, clients: Registry) -> AuthorizationRequest | Refused | Doubt:
+    """Read a request: a valid one, an error for the client, or a page because no address is proven."""
+    given = {name: [value for value in parameters.get(name, ()) if value] for name in KNOWN}
+    target = _target(given, clients)
+    if isinstance(target, Doubt):
+        return target
+    try:
+        return _request(given, target)
+    except _Wrong as wrong:
+        return Refused(target, wrong.error, wrong.description)
+
+
+def _target(given: Parameters, clients: Registry) -> Target | Doubt:
+    if len(given["client_id"]) > 1:
+        return Doubt.MALFORMED
+    client = clients.get(given["client_id"][0]) if given["client_id"] else None
+    if client is None:
+        return Doubt.CLIENT
+    addresses = given["redirect_uri"]
+    if len(addresses) != 1 or not client.knows_redirect(addresses[0]):
+        return Doubt.REDIRECT_URI
+    return Target(client, addresses[0], _state(given), _mode(given))
+
+
+def _state(given: Parameters) -> str | None:
+    """The state to give back; none when it is doubled or could not be given back unchanged."""
+    values = given["state"]
+    return values[0] if len(values) == 1 and _REPLACED not in values[0] else None
+
+
+def _mode(given: Parameters) -> ResponseMode:
+    """The mode of the answer, errors included; `query` when the request names none that we know."""
+    values = given["response_mode"]
+    return ResponseMode.FORM_POST if values == [ResponseMode.FORM_POST.value] else ResponseMode.QUERY
+
+
+def _request(given: Parameters, target: Target) -> AuthorizationRequest:
+    _refuse_doubled(given)
+    _refuse_request_objects(given)
+    one = {name: values[0] for name, values in given.items() if values}
+    _check_response(one)
+    max_age = _max_age(one, target.client)
+    return AuthorizationRequest(
+        target=target,
+        scopes=_scopes(one, target.client),
+        nonce=one.get("nonce"),
+        code_challenge=_challenge(one),
+        prompts=_prompts(one),
+        max_age=max_age,
+        acr_values=tuple(one.get("acr_values", "").split()),
+        id_token_hint=one.get("id_token_hint"),
+        login_hint=one.get("login_hint", "")[:LONGEST_HINT],
+        ui_locales=one.get("ui_locales", ""),
+        wanted=_wanted(one),
+        parameters=one,
+    )
+
+
+def _refuse_doubled(given: Parameters) -> None:
+    # RFC 6749 section 3.1: request parameters must not be included more than once.
+    for name, values in given.items():
+        if len(values) > 1:
+            raise _Wrong("invalid_request", f"{name} is given more than once")
+        if values and _REPLACED in values[0]:
+            raise _Wrong("invalid_request", f"{name} is not UTF-8")
+
+
+def _refuse_request_objects(given: Parameters) -> None:
+    # OIDC Core 6: a request object must be refused by its own error, never ignored.
+    for name in ("request", "request_uri", "registration"):
+        if given[name]:
+            raise _Wrong(f"{name}_not_supported", f"the parameter {name} is not supported")
+
+
+def _check_response(one: Mapping[str, str]) -> None:
+    response_type = one.get("response_type")
+    if response_type is None:
+        raise _Wrong("invalid_request", "response_type is missing")
+    if response_type != "code":
+        raise _Wrong("unsupported_response_type", "response_type must be code")
+    if one.get("response_mode", ResponseMode.QUERY) not in set(ResponseMode):
+        raise _Wrong("invalid_request", "response_mode must be query or form_post")
+
+
+def _scopes(one: Mapping[str, str], client: Client) -> tuple[str, ...]:
+    """The scopes asked for that the client may have; others are ignored (OIDC Core 3.1.2.1)."""
+    asked = dict.fromkeys(one.get("scope", "").split(" "))
+    scopes = tuple(scope for scope in asked if scope in client.scopes)
+    if not scopes:
+        raise _Wrong("invalid_scope", "scope names nothing that this client may ask for")
+    return scopes
+
+
+def _challenge(one: Mapping[str, str]) -> str:
+    # RFC 7636 section 4.3: without a method the challenge is plain, and plain is refused to every client.
+    challenge = one.get("code_challenge")
+    if challenge is None:
+        raise _Wrong("invalid_request", "code_challenge is missing: PKCE with S256 is required")
+    if one.get("code_challenge_method") != "S256":
+        raise _Wrong("invalid_request", "code_challenge_method must be S256")
+    if not _CHALLENGE.fullmatch(challenge):
+        raise _Wrong("invalid_request", "code_challenge is not the base64url of a SHA-256")
+    return challenge
+
+
+def _prompts(one: Mapping[str, str]) -> frozenset[Prompt]:
+    words = one.get("prompt", "").split()
+    if not set(words) <= set(Prompt):
+        raise _Wrong("invalid_request", "prompt has an unknown value")
+    prompts = frozenset(Prompt(word) for word in words)
+    if Prompt.NONE in prompts and len(prompts) > 1:
+        raise _Wrong("invalid_request", "prompt none excludes all others")
+    return prompts
+
+
+def _max_age(one: Mapping[str, str], client: Client) -> int | None:
+    given = one.get("max_age")
+    if given is None:
+        return client.default_max_age
+    if not _SECONDS.fullmatch(given):
+        raise _Wrong("invalid_request", "max_age must be a number of seconds")
+    return int(given)
+
+
+def _wanted(one: Mapping[str, str]) -> Wanted:
+    found = wanted.read(one["claims"]) if "claims" in one else Wanted()
+    if found is None:
+        raise _Wrong("invalid_request", "claims must be a JSON object as OIDC Core 5.5 describes")
+    return found
