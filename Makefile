@@ -15,9 +15,9 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 BIN := .venv/bin
 WORKERS ?= 2
 ARGS ?=
-CHECKS := check-lint check-format check-types check-imports check-templates check-dependencies check-tests
+CHECKS := check-lint check-format check-types check-imports check-templates check-dependencies check-tests check-reference
 
-.PHONY: help demo test check format lock clean run-environment dev-environment $(CHECKS)
+.PHONY: help demo test check format reference lock clean run-environment dev-environment $(CHECKS)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ check: dev-environment ## lint, format, types, import contracts and fast tests, 
 format: dev-environment ## mend what can be mended by itself: format, import order, small rules
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
+
+reference: dev-environment ## write the generated references and config/parvis.toml
+	@$(BIN)/python -m tools.make_reference
 
 lock: ## pin the requirements again with uv (make lock ARGS=--upgrade takes newer versions)
 	@tools/lock.sh $(ARGS)
@@ -67,6 +70,9 @@ check-templates:
 
 check-dependencies:
 	@$(BIN)/deptry .
+
+check-reference:
+	@$(BIN)/python -m tools.make_reference --check
 
 check-tests:
 	@$(BIN)/python -m pytest -q -m "not slow" tests/unit tests/architecture

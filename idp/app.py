@@ -66,7 +66,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, database: Data
     if settings.server.trusted_proxies:
         hops = settings.server.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
-    wiring.front(app, parts.provider)
+    wiring.front(app, parts.provider, parts.clock)
     return app
 
 

@@ -18,7 +18,7 @@ from idp.authenticators.password_text import fold
 
 DATA = Path(__file__).resolve().parent.parent / "idp" / "authenticators" / "data"
 
-SHORTEST = 4
+SHORTEST = 3
 PARTNERS = 260
 """How many of the commonest words are joined two by two: soleilcamille, jetaimedoudou."""
 PREFIXED = 4000
@@ -140,7 +140,7 @@ def _runs(sequences: dict[str, list[str]]) -> Iterator[str]:
 
 def _joined_words(passwords: list[str], words: list[str], names: list[str]) -> Iterator[str]:
     """What people write to reach the length: two common words, one twice, one after an article."""
-    known = {word for word in (*words, *names) if len(word) >= SHORTEST and word.isascii() and word.isalpha()}
+    known = {word for word in (*words, *names) if len(word) > SHORTEST and word.isascii() and word.isalpha()}
     common = [word for word in dict.fromkeys(passwords) if word in known]
     for pair in product(common[:PARTNERS], repeat=2):
         yield "".join(pair)
@@ -172,7 +172,7 @@ Made by `tools/make_blocked_passwords.py`; do not edit them by hand.
 - `blocked_passwords.bin`: folded passwords and words that no member may choose: sorted, truncated SHA-256.
 - `french_words.txt`, `french_names.txt`: words by frequency, for the estimate of strength.
 
-| source | entries of four characters or more, folded |
+| source | entries of three characters or more, folded |
 | --- | --- |
 {rows}
 | **all, each once** | **{total}** |

@@ -83,7 +83,7 @@ class Store:
 
 def _parse(mail_id: int, content: bytes) -> Mail:
     message = BytesParser(policy=default).parsebytes(content)
-    headers = tuple((name, _header(value)) for name, value in message.items())
+    headers = tuple((name, _header(message, name, str(raw))) for name, raw in message.raw_items())
     found = {name.lower(): value for name, value in reversed(headers)}
     return Mail(
         id=mail_id,
@@ -98,19 +98,18 @@ def _parse(mail_id: int, content: bytes) -> Mail:
 
 
 def _part(message: EmailMessage, kind: str) -> str:
-    part = message.get_body((kind,))
-    if part is None:
-        return ""
     try:
-        return str(part.get_content()).replace("\r\n", "\n")
-    except (LookupError, UnicodeError):
-        # An unknown or wrong character set: show what can be shown.
-        raw = part.get_payload(decode=True)
-        return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else ""
+        part = message.get_body((kind,))
+        return "" if part is None else str(part.get_content()).replace("\r\n", "\n")
+    except Exception:  # noqa: BLE001 (the parser raises whatever it stumbles over, and strangers write mails)
+        return "(illisible)"
 
 
-def _header(value: object) -> str:
-    return _one_line(str(value))
+def _header(message: EmailMessage, name: str, raw: str) -> str:
+    try:
+        return _one_line(str(message.policy.header_fetch_parse(name, raw)))
+    except Exception:  # noqa: BLE001 (as above: a broken header is shown as it came)
+        return _one_line(raw)
 
 
 def _one_line(value: str) -> str:

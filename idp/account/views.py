@@ -1,10 +1,10 @@
-"""« Mon compte »: trusted devices, and the way out."""
+"""« Mon compte »: the trusted devices of a member."""
 
 from flask import Blueprint, Response
 
 from idp.authenticators import trusted_device
 from idp.authenticators.trusted_device import TrustedDeviceRow
-from idp.login.service import SESSION, live_session
+from idp.login.service import live_session
 from idp.sessions import service as sessions
 from idp.sessions.service import LiveSession
 from idp.subjects import accounts, emails
@@ -15,7 +15,7 @@ ALL = "all"
 
 
 def blueprint(kit: Kit) -> Blueprint:
-    """`/compte` and `/deconnexion`."""
+    """`/compte` and below."""
     pages = Blueprint("account", __name__)
 
     @pages.get("/compte")
@@ -45,19 +45,6 @@ def blueprint(kit: Kit) -> Blueprint:
             if chosen in {row.id, ALL}:
                 _revoke(visit, account, row)
         return visit.see_other("/compte")
-
-    @pages.route("/deconnexion", methods=["GET", "POST"])
-    @kit.visit
-    def sign_out(visit: Visit) -> Response:
-        live = live_session(visit)
-        if live is not None and visit.request.method == "GET":
-            return visit.page("deconnexion.html", mode="ask", home_url="/")
-        if live is not None:
-            sessions.end(visit.session, live.id, now=visit.now)
-            visit.audit("session.ended", live.account_id)
-        if visit.cookie(SESSION) is not None:
-            visit.drop_cookie(SESSION)
-        return visit.page("deconnexion.html", mode="done", home_url="/")
 
     kit.limit_pages(pages)
     return pages

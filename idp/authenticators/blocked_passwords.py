@@ -16,7 +16,7 @@ HEADER = b"parvis-blocked-1"
 ENTRY_BYTES = 6
 """48 bits: with 300,000 entries one good password in a thousand million is refused by accident."""
 
-CORE_MINIMUM = 4
+CORE_MINIMUM = 3
 LONG_CORE = 8
 """From this length a listed word is refused whatever short decoration it wears."""
 DECORATION_ENOUGH = 8

@@ -47,7 +47,8 @@ class Schedule:
         beyond = failures - self.free
         if beyond < 0:
             return timedelta(0)
-        return min(self.longest, self.first * (2 ** min(beyond, 20)))
+        doublings: int = 2 ** min(beyond, 20)
+        return min(self.longest, self.first * doublings)
 
 
 def spend(session: Session, key: str, *, limit: int, window: timedelta, now: datetime) -> bool:
@@ -100,7 +101,8 @@ def attempt(session: Session, key: str, *, schedule: Schedule, now: datetime) ->
         select(Delay.failures, Delay.allowed_at).where(Delay.key == key, Delay.forgotten_at > now).with_for_update()
     ).one_or_none()
     if row is not None and row.allowed_at > now:
-        return row.allowed_at - now
+        wait: timedelta = row.allowed_at - now
+        return wait
     failures = (row.failures if row is not None else 0) + 1
     allowed_at = now + schedule.delay_after(failures)
     count = (

@@ -161,7 +161,7 @@ class Worker:
             return Refused(unfit.part)
         except BadSeal:
             # Another root secret: the mail may still be read by a worker that is configured well.
-            log.error("worker.mail_unreadable", message=claim.id)  # noqa: TRY400 (the trace says no more)
+            log.error("worker.mail_unreadable", message=claim.id)
             return Postponed("seal")
         except Exception as problem:
             # A fault of ours (a template, a space that is gone): kept, since the next version may mend it.

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response
 
 from idp.authenticators.hash_gate import GateBusy
+from idp.authenticators.password import Passwords
 from idp.core import throttles
 from idp.core.errors import Problem
 from idp.enrolment import service
@@ -22,24 +23,33 @@ WRONG_PASSWORD = "Ce n’est pas le mot de passe choisi à l’inscription. Vér
 
 def blueprint(parts: Enrolments) -> Blueprint:
     """`/inscription/activer/<token>` and `/inscription/code`."""
-    kit = parts.kit
+    views = _Views(parts.passwords)
     pages = Blueprint("activation", __name__)
+    add = parts.kit.add_page
+    add(pages, "/inscription/activer/<token>", _look, post=False)
+    add(pages, "/inscription/activer/<token>", views.act, post=True)
+    add(pages, "/inscription/recommencer/<token>", _again, post=True)
+    add(pages, "/inscription/code", _code)
+    parts.kit.limit_pages(pages)
+    return pages
 
-    @pages.get("/inscription/activer/<token>")
-    @kit.visit
-    def look(visit: Visit, token: str) -> Response:
-        """GET never changes anything: mail scanners open every link."""
-        enrolment = _of_link(visit, token)
-        return _link_page(visit, enrolment, ActivationForm())
 
-    @pages.post("/inscription/activer/<token>")
-    @kit.visit
-    def act(visit: Visit, token: str) -> Response:
+def _look(visit: Visit, token: str) -> Response:
+    """GET never changes anything: mail scanners open every link."""
+    return _link_page(visit, _of_link(visit, token), ActivationForm())
+
+
+class _Views:
+    def __init__(self, passwords: Passwords) -> None:
+        self._passwords = passwords
+
+    def act(self, visit: Visit, token: str) -> Response:
+        """Activate: by the button in the browser that enrolled, with the password in any other."""
         enrolment = _of_link(visit, token)
         form = ActivationForm(visit.request.form)
         if not _may_activate(visit, enrolment):
             return _link_page(visit, enrolment, form)
-        if not _is_own_browser(visit, enrolment) and not _password_passes(parts, visit, enrolment, form):
+        if not _is_own_browser(visit, enrolment) and not self._password_passes(visit, enrolment, form):
             return _link_page(visit, enrolment, form)
         match activation.activate(visit, enrolment):
             case Activated():
@@ -47,38 +57,53 @@ def blueprint(parts: Enrolments) -> Blueprint:
             case NotActivated():
                 return _link_page(visit, enrolment, form)
 
-    @pages.post("/inscription/recommencer/<token>")
-    @kit.visit
-    def again(visit: Visit, token: str) -> Response:
-        """A lapsed attempt starts again without retyping."""
-        enrolment = _of_link(visit, token)
-        if enrolment.is_open(visit.now) or accounts.by_member(visit.session, enrolment.member_id) is not None:
-            return visit.see_other(f"/inscription/activer/{token}")
-        if service.repeat(visit, enrolment, address=enrolment.email) is None:
-            raise Problem("P-4029", detail="enrolments of the day")
-        return visit.see_other("/inscription/validation")
+    def _password_passes(self, visit: Visit, enrolment: Enrolment, form: ActivationForm) -> bool:
+        """In another browser the link needs the password just chosen, within five tries counted first."""
+        if not form.validate():
+            return False
+        tries = visit.kit.settings.enrolment.password_tries
+        if not throttles.spend_until(visit.session, _budget(enrolment), limit=tries, ends_at=enrolment.expires_at):
+            form.password.errors = [WRONG_PASSWORD]
+            return False
+        visit.session.commit()
+        try:
+            verdict = self._passwords.verify(form.password.data or "", enrolment.password_hash)
+        except GateBusy as busy:
+            raise Problem("P-5004", detail="hash gate", retry_after=busy.retry_after) from busy
+        visit.session.refresh(enrolment)
+        if not verdict.matches:
+            visit.audit("activation.wrong_password")
+            form.password.errors = [WRONG_PASSWORD]
+        return verdict.matches
 
-    @pages.route("/inscription/code", methods=["GET", "POST"])
-    @kit.visit
-    def code(visit: Visit) -> Response:
-        enrolment = of_browser(visit)
-        if enrolment is None:
-            return visit.see_other("/connexion")
-        if enrolment.activated_at is not None:
-            return visit.see_other("/inscription/bienvenue")
-        form = CodeForm(visit.request.form)
-        if visit.request.method == "POST" and form.validate():
-            match activation.redeem_code(visit, enrolment, form.digits):
-                case Activated() | NotActivated.ALREADY_ACTIVE:
-                    return visit.see_other("/inscription/bienvenue")
-                case NotActivated.LAPSED:
-                    form.code.errors = [WORDS[activation.CodeRefusal.EXPIRED]]
-                case activation.CodeRefusal() as refusal:
-                    form.code.errors = [WORDS[refusal]]
-        return code_page(visit, enrolment, form, hidden={})
 
-    kit.limit_pages(pages)
-    return pages
+def _again(visit: Visit, token: str) -> Response:
+    """A lapsed attempt starts again without retyping."""
+    enrolment = _of_link(visit, token)
+    if enrolment.is_open(visit.now) or accounts.by_member(visit.session, enrolment.member_id) is not None:
+        return visit.see_other(f"/inscription/activer/{token}")
+    if service.repeat(visit, enrolment, address=enrolment.email) is None:
+        raise Problem("P-4029", detail="enrolments of the day")
+    return visit.see_other("/inscription/validation")
+
+
+def _code(visit: Visit) -> Response:
+    """« Inscription en cours » in the browser that enrolled."""
+    enrolment = of_browser(visit)
+    if enrolment is None:
+        return visit.see_other("/connexion")
+    if enrolment.activated_at is not None:
+        return visit.see_other("/inscription/bienvenue")
+    form = CodeForm(visit.request.form)
+    if visit.request.method == "POST" and form.validate():
+        match activation.redeem_code(visit, enrolment, form.digits):
+            case Activated() | NotActivated.ALREADY_ACTIVE:
+                return visit.see_other("/inscription/bienvenue")
+            case NotActivated.LAPSED:
+                form.code.errors = [WORDS[activation.CodeRefusal.EXPIRED]]
+            case activation.CodeRefusal() as refusal:
+                form.code.errors = [WORDS[refusal]]
+    return code_page(visit, enrolment, form, hidden={})
 
 
 def _of_link(visit: Visit, token: str) -> Enrolment:
@@ -99,26 +124,6 @@ def _is_own_browser(visit: Visit, enrolment: Enrolment) -> bool:
 def _may_activate(visit: Visit, enrolment: Enrolment) -> bool:
     has_account = accounts.by_member(visit.session, enrolment.member_id) is not None
     return enrolment.is_open(visit.now) and not has_account
-
-
-def _password_passes(parts: Enrolments, visit: Visit, enrolment: Enrolment, form: ActivationForm) -> bool:
-    """In another browser the link needs the password just chosen, within five tries counted first."""
-    if not form.validate():
-        return False
-    tries = visit.kit.settings.enrolment.password_tries
-    if not throttles.spend_until(visit.session, _budget(enrolment), limit=tries, ends_at=enrolment.expires_at):
-        form.password.errors = [WRONG_PASSWORD]
-        return False
-    visit.session.commit()
-    try:
-        verdict = parts.passwords.verify(form.password.data or "", enrolment.password_hash)
-    except GateBusy as busy:
-        raise Problem("P-5004", detail="hash gate", retry_after=busy.retry_after) from busy
-    visit.session.refresh(enrolment)
-    if not verdict.matches:
-        visit.audit("activation.wrong_password")
-        form.password.errors = [WRONG_PASSWORD]
-    return verdict.matches
 
 
 def _budget(enrolment: Enrolment) -> str:

@@ -38,6 +38,16 @@ class Enrolments:
     captcha: Guard
     directory: MemberDirectory
 
+    def start(self, visit: Visit) -> Response:
+        """« Créer son compte », in the space of the pending request or of the address."""
+        interaction = _interaction(visit)
+        if not visit.space.enrolment:
+            raise Problem("P-1002")
+        form = EnrolmentForm(visit.request.form).set_patterns(self.kit.settings.directory)
+        if visit.request.method == "POST":
+            return self.submit(visit, form, interaction)
+        return self.first_page(visit, form, interaction)
+
     def first_page(self, visit: Visit, form: EnrolmentForm, interaction: Interaction | None) -> Response:
         """« Mes infos », with what was typed, never passwords."""
         back = f"/inscription?i={interaction.id}" if interaction else f"/inscription?espace={visit.space.name}"
@@ -126,64 +136,55 @@ class Enrolments:
 
 def blueprint(parts: Enrolments) -> Blueprint:
     """`/inscription` and its two following pages."""
-    kit = parts.kit
     pages = Blueprint("enrolment", __name__)
-
-    @pages.route("/inscription", methods=["GET", "POST"])
-    @kit.visit
-    def start(visit: Visit) -> Response:
-        interaction = _interaction(visit)
-        if not visit.space.enrolment:
-            raise Problem("P-1002")
-        form = EnrolmentForm(visit.request.form).set_patterns(kit.settings.directory)
-        if visit.request.method == "POST":
-            return parts.submit(visit, form, interaction)
-        return parts.first_page(visit, form, interaction)
-
-    @pages.get("/inscription/validation")
-    @kit.visit
-    def waiting(visit: Visit) -> Response:
-        enrolment = of_browser(visit)
-        if enrolment is None:
-            return visit.see_other("/inscription")
-        if enrolment.activated_at is not None:
-            return visit.see_other("/inscription/bienvenue")
-        return _waiting_page(visit, enrolment, EmailForm(data={"email": enrolment.email}))
-
-    @pages.post("/inscription/renvoyer")
-    @kit.visit
-    def resend(visit: Visit) -> Response:
-        enrolment = of_browser(visit)
-        if enrolment is not None:
-            activation.send_again(visit, enrolment)
-        return visit.see_other("/inscription/validation")
-
-    @pages.post("/inscription/corriger")
-    @kit.visit
-    def correct(visit: Visit) -> Response:
-        enrolment = of_browser(visit)
-        form = EmailForm(visit.request.form)
-        if enrolment is None or enrolment.activated_at is not None:
-            return visit.see_other("/inscription/validation")
-        if not form.validate():
-            return _waiting_page(visit, enrolment, form)
-        if service.repeat(visit, enrolment, address=form.address) is None:
-            form.email.errors = [TOO_MANY]
-            return _waiting_page(visit, enrolment, form)
-        return visit.see_other("/inscription/validation")
-
-    @pages.get("/inscription/bienvenue")
-    @kit.visit
-    def welcome(visit: Visit) -> Response:
-        enrolment = of_browser(visit)
-        handle = visit.request.args.get("i") or (enrolment.interaction_id if enrolment is not None else None)
-        url = visit.kit.door_of(visit.session, visit.space) or "/connexion"
-        if handle and interactions.find(visit.session, handle, browser=visit.browser, now=visit.now):
-            url = f"/connexion?i={handle}"
-        return visit.page("bienvenue.html", sign_in_url=url)
-
-    kit.limit_pages(pages)
+    add = parts.kit.add_page
+    add(pages, "/inscription", parts.start)
+    add(pages, "/inscription/validation", _waiting, post=False)
+    add(pages, "/inscription/renvoyer", _resend, post=True)
+    add(pages, "/inscription/corriger", _correct, post=True)
+    add(pages, "/inscription/bienvenue", _welcome, post=False)
+    parts.kit.limit_pages(pages)
     return pages
+
+
+def _waiting(visit: Visit) -> Response:
+    enrolment = of_browser(visit)
+    if enrolment is None:
+        return visit.see_other("/inscription")
+    if enrolment.activated_at is not None:
+        return visit.see_other("/inscription/bienvenue")
+    return _waiting_page(visit, enrolment, EmailForm(data={"email": enrolment.email}))
+
+
+def _resend(visit: Visit) -> Response:
+    enrolment = of_browser(visit)
+    if enrolment is not None:
+        activation.send_again(visit, enrolment)
+    return visit.see_other("/inscription/validation")
+
+
+def _correct(visit: Visit) -> Response:
+    """Another address for the same attempt, nothing else retyped."""
+    enrolment = of_browser(visit)
+    form = EmailForm(visit.request.form)
+    if enrolment is None or enrolment.activated_at is not None:
+        return visit.see_other("/inscription/validation")
+    if not form.validate():
+        return _waiting_page(visit, enrolment, form)
+    if service.repeat(visit, enrolment, address=form.address) is None:
+        form.email.errors = [TOO_MANY]
+        return _waiting_page(visit, enrolment, form)
+    return visit.see_other("/inscription/validation")
+
+
+def _welcome(visit: Visit) -> Response:
+    """« Bienvenue »: on to the service that the member came from, when its request is still alive here."""
+    enrolment = of_browser(visit)
+    handle = visit.request.args.get("i") or (enrolment.interaction_id if enrolment is not None else None)
+    url = visit.kit.door_of(visit.session, visit.space) or "/connexion"
+    if handle and interactions.find(visit.session, handle, browser=visit.browser, now=visit.now):
+        url = f"/connexion?i={handle}"
+    return visit.page("bienvenue.html", sign_in_url=url)
 
 
 def of_browser(visit: Visit) -> Enrolment | None:

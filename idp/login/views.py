@@ -6,65 +6,64 @@ from idp.core.errors import Problem
 from idp.login import interaction as interactions
 from idp.login.interaction import Interaction
 from idp.login.journey import StepName, next_step
-from idp.login.service import Login, default_demand, url_of
-from idp.login.steps.activation import Activation
-from idp.login.steps.email_otp import EmailOtp
+from idp.login.service import RESUME, Login, default_demand, url_of
 from idp.web.kit import Kit, Visit
 
 
 def blueprint(kit: Kit, login: Login) -> Blueprint:
     """`/connexion` and below."""
+    views = _Views(login)
     pages = Blueprint("login", __name__)
+    kit.add_page(pages, "/connexion", views.step)
+    kit.add_page(pages, "/connexion/<step>", views.step)
+    kit.add_page(pages, "/connexion/<step>/renvoyer", views.resend, post=True)
+    kit.add_page(pages, "/connexion/annuler", views.cancel, post=True)
+    kit.add_page(pages, "/connexion/recommencer", views.restart, post=True)
+    kit.limit_pages(pages)
+    return pages
 
-    @pages.route("/connexion", defaults={"step": StepName.PASSWORD.value}, methods=["GET", "POST"])
-    @pages.route("/connexion/<step>", methods=["GET", "POST"])
-    @kit.visit
-    def step(visit: Visit, step: str) -> Response:
+
+class _Views:
+    def __init__(self, login: Login) -> None:
+        self._login = login
+
+    def step(self, visit: Visit, step: str = StepName.PASSWORD.value) -> Response:
+        """The one route of every step."""
         interaction = _interaction(visit)
         due = next_step(interaction.facts)
         if due is None:
-            return login.advance(visit, interaction)
+            return self._login.advance(visit, interaction)
         if step != due.value:
             # From a second tab or by « back »: to the step that is due. What was posted here is not judged.
             return visit.see_other(url_of(due, interaction))
         if visit.request.method == "POST":
-            answer = login.steps[due].submit(visit, interaction)
-            return answer if answer is not None else login.advance(visit, interaction)
-        return login.steps[due].show(visit, interaction)
+            answer = self._login.steps[due].submit(visit, interaction)
+            return answer if answer is not None else self._login.advance(visit, interaction)
+        return self._login.steps[due].show(visit, interaction)
 
-    @pages.post("/connexion/<step>/renvoyer")
-    @kit.visit
-    def resend(visit: Visit, step: str) -> Response:
+    def resend(self, visit: Visit, step: str) -> Response:
+        """« Renvoyer »: the step that is due sends again, when its rules allow."""
         del step
         interaction = _interaction(visit)
         due = next_step(interaction.facts)
         if due is None:
-            return login.advance(visit, interaction)
-        match login.steps[due]:
-            case EmailOtp() | Activation() as sender:
-                sender.resend(visit, interaction)
+            return self._login.advance(visit, interaction)
+        self._login.steps[due].resend(visit, interaction)
         return visit.see_other(url_of(due, interaction))
 
-    @pages.post("/connexion/annuler")
-    @kit.visit
-    def cancel(visit: Visit) -> Response:
+    def cancel(self, visit: Visit) -> Response:
         """Back to the service that asked, with `access_denied` (RFC 6749 section 4.1.2.1)."""
         interaction = _interaction(visit)
         if interaction.asked.client_id is None:
             return visit.see_other("/")
         interaction.cancelled = True
-        return visit.see_other(f"/oauth2/authorize/suite?i={interaction.id}")
+        return visit.see_other(f"{RESUME}?i={interaction.id}")
 
-    @pages.post("/connexion/recommencer")
-    @kit.visit
-    def restart(visit: Visit) -> Response:
+    def restart(self, visit: Visit) -> Response:
         """A new sign-in for the same service, with nothing proved."""
         former = _interaction(visit)
         interactions.end(visit.session, former, now=visit.now)
-        return login.begin(visit, former.asked)
-
-    kit.limit_pages(pages)
-    return pages
+        return self._login.begin(visit, former.asked)
 
 
 def _interaction(visit: Visit) -> Interaction:

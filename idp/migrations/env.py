@@ -5,6 +5,8 @@ from alembic import context
 from idp.schema import metadata
 
 connection = context.config.attributes.get("connection")
-context.configure(connection=connection, target_metadata=metadata(), render_as_batch=True, transaction_per_migration=False)
+context.configure(
+    connection=connection, target_metadata=metadata(), render_as_batch=True, transaction_per_migration=False
+)
 with context.begin_transaction():
     context.run_migrations()

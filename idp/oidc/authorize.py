@@ -31,7 +31,7 @@ class Authorization:
         self._login = login
 
     def ask_again(self, visit: Visit) -> Response:
-        """Have a posted request repeated as a GET: from another site a POST brings no SameSite cookies."""
+        """Have a posted request repeated as a GET: a POST from another site brings no SameSite cookies."""
         form = visit.request.form
         pairs = [(name, value) for name in requests.KNOWN for value in form.getlist(name)]
         query = urlencode(pairs)
@@ -40,7 +40,7 @@ class Authorization:
         return visit.see_other(f"/oauth2/authorize?{query}")
 
     def answer(self, visit: Visit, parameters: requests.Parameters) -> Response:
-        """Answer a request: a code, an error for the client, a sign-in, or a page when no address is proven."""
+        """Answer a request: a code, an error for the client, a sign-in, or a page when in doubt."""
         snapshot = self._provider.snapshot(visit.session, now=visit.now)
         found = requests.read(parameters, clients=snapshot.clients)
         match found:
@@ -89,7 +89,7 @@ class Authorization:
     def _give(
         self, visit: Visit, request: AuthorizationRequest, live: LiveSession, snapshot: Snapshot
     ) -> Response:
-        """The code, after the last look: the session is the expected member's, strong enough, and admitted."""
+        """The code, after a last look: this session is the expected member's, admitted, strong enough."""
         subject = self._expected_subject(request, snapshot)
         if isinstance(subject, Refused):
             return answers.error(visit, subject)
@@ -97,9 +97,8 @@ class Authorization:
             refused = Refused(request.target, "login_required", "another member signed in")
             return answers.error(visit, refused)
         if live.population not in request.client.populations:
-            return answers.error(
-                visit, Refused(request.target, "access_denied", "the client is not for this member")
-            )
+            refused = Refused(request.target, "access_denied", "the client is not for this member")
+            return answers.error(visit, refused)
         if not assurance.reaches(live.acr, _least_acr(request)):
             return answers.error(visit, _unmet(request))
         sessions.touch(visit.session, live, now=visit.now)
@@ -115,7 +114,7 @@ class Authorization:
         return answers.code(visit, request.target, value)
 
     def _expected_subject(self, request: AuthorizationRequest, snapshot: Snapshot) -> str | Refused | None:
-        """The one `sub` that will do, by `id_token_hint` or the `claims` parameter; None for anybody."""
+        """The one `sub` that will do, by `id_token_hint` or the parameter `claims`; None: anybody."""
         if request.id_token_hint is None:
             return request.wanted.subject
         hint = hints.read(request.id_token_hint, ring=snapshot.ring, issuer=self._provider.issuer)
@@ -153,9 +152,8 @@ def _demand(request: AuthorizationRequest, subject: str | None) -> Demand:
 def _least_acr(request: AuthorizationRequest) -> str | None:
     """The weakest context that will do: of those asked for, and never below the client's own floor."""
     asked = _known_levels([*request.acr_values, *request.wanted.acr_values])
-    floors = [
-        level for level in (min(asked, default=None), _level(request.client.min_acr)) if level is not None
-    ]
+    floors = [min(asked)] if asked else []
+    floors += _known_levels([request.client.min_acr])
     return assurance.LEVELS[max(floors)] if floors else None
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import structlog
 from sqlalchemy import JSON, Text, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from idp.core.db import Base, UtcDateTime, insert_into
+from idp.core.db import Base, Database, UtcDateTime, insert_into
 from idp.core.spaces import Spaces
 from idp.oidc import addresses, clients, revisions
 from idp.oidc.clients import BadClient, Client
@@ -116,11 +117,25 @@ def _digest(document: dict[str, Any]) -> str:
 class ClientStore:
     """The process's registry, read again when its mark in the database has changed."""
 
-    def __init__(self, *, spaces: Spaces, development: bool) -> None:
+    def __init__(self, *, database: Database, spaces: Spaces, development: bool) -> None:
         """Know nobody yet."""
+        self._database = database
         self._spaces = spaces
         self._development = development
         self._registry = Registry.of({}, mark=None)
+
+    @property
+    def known(self) -> Registry:
+        """The clients as last read, without asking the database."""
+        return self._registry
+
+    def start(self) -> None:
+        """Read the clients, unless the database is down: then the first transaction does."""
+        try:
+            with self._database.reading() as session:
+                self.current(session, mark=revisions.read(session).get(revisions.CLIENTS))
+        except SQLAlchemyError as failure:
+            log.warning("clients.database_down", kind=type(failure).__name__)
 
     def current(self, session: Session, *, mark: str | None) -> Registry:
         """The clients that hold in this transaction, whose mark was just read."""

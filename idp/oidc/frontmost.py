@@ -43,7 +43,9 @@ class Frontmost:
             return self._send(start, "503 Service Unavailable", UNAVAILABLE, headers)
         return self._document(environ, start, document)
 
-    def _document(self, environ: WSGIEnvironment, start: StartResponse, document: Document) -> Iterable[bytes]:
+    def _document(
+        self, environ: WSGIEnvironment, start: StartResponse, document: Document
+    ) -> Iterable[bytes]:
         etag = f'"{document.etag}"'
         headers = [("ETag", etag), ("Cache-Control", FRESH)]
         if etag in environ.get("HTTP_IF_NONE_MATCH", ""):

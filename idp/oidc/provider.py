@@ -28,12 +28,17 @@ class Provider:
     """The shared parts of OpenID Connect."""
 
     def __init__(self, *, settings: Settings, vault: Vault, database: Database, spaces: Spaces) -> None:
-        """Read nothing yet; `keys.start` does."""
+        """Read nothing yet; `start` does."""
         self.settings = settings
         self.vault = vault
         self.spaces = spaces
         self.keys = KeyStore(database=database, vault=vault, folder=settings.keys_dir)
-        self.clients = ClientStore(spaces=spaces, development=settings.is_development)
+        self.clients = ClientStore(database=database, spaces=spaces, development=settings.is_development)
+
+    def start(self, *, now: datetime) -> None:
+        """Read (or make) the keys, and read the clients when the database answers. Raises WrongRootSecret."""
+        self.keys.start(now=now)
+        self.clients.start()
 
     @property
     def issuer(self) -> str:

@@ -46,14 +46,13 @@ def redeem(
         now=now,
     )
     if isinstance(found, CodeRefusal):
-        return _refuse(session, client, reason=found.value, now=now)
+        _refuse(session, client, reason=found.value, now=now)
+        return None
     live = sessions.by_row(session, found.session_id, now=now)
     profile = accounts.profile(session, found.account_id)
     # Nothing that starts after a logout or a suspension succeeds, however fresh the code is.
     if live is None or live.account_id != found.account_id or profile is None:
-        audit.record(
-            session, now=now, event="code.refused", client_id=client.client_id, reason="session-ended"
-        )
+        _refuse(session, client, reason="session-ended", now=now)
         return None
     _write_down(session, found, client, provider=provider, now=now)
     return _response(found, live, Subject(client, profile), provider=provider, ring=ring, now=now)

@@ -48,7 +48,9 @@ def bearer(authorization: str | None, in_form: Sequence[str]) -> str | TokenRefu
     return token.strip() or TokenRefusal.MALFORMED
 
 
-def answer(session: Session, token: str, *, provider: Provider, now: datetime) -> dict[str, Any] | TokenRefusal:
+def answer(
+    session: Session, token: str, *, provider: Provider, now: datetime
+) -> dict[str, Any] | TokenRefusal:
     """The claims of the token's member (OIDC Core 5.3), while its grant, session, account and client live."""
     snapshot = provider.snapshot(session, now=now)
     found = _read(token, ring=snapshot.ring, issuer=provider.issuer, now=now)

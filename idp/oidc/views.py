@@ -1,11 +1,8 @@
 """The addresses of OpenID Connect: thin, each leading to the rules of its endpoint."""
 
-import itertools
 import json
-from collections.abc import Callable
-from functools import wraps
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from idp.login.service import Login
 from idp.oidc import cors, userinfo
@@ -29,16 +26,10 @@ def blueprint(kit: Kit, provider: Provider, login: Login) -> Blueprint:
     )
     _add_authorization(pages, kit, Authorization(provider, login))
     _add_logout(pages, kit, Logout(provider))
+    _add_token(pages, kit, provider, TokenServer(provider))
+    _add_userinfo(pages, kit, provider)
     kit.limit_pages(pages)
     return pages
-
-
-def machines(kit: Kit, provider: Provider) -> Blueprint:
-    """The endpoints that only clients call: no pages, no cookies, no limits of the edge."""
-    endpoints = Blueprint("oidc_machines", __name__)
-    _add_token(endpoints, kit, provider, TokenServer(provider))
-    _add_userinfo(endpoints, kit, provider)
-    return endpoints
 
 
 def _add_authorization(pages: Blueprint, kit: Kit, authorization: Authorization) -> None:
@@ -76,8 +67,10 @@ def _add_logout(pages: Blueprint, kit: Kit, logout: Logout) -> None:
 
 
 def _add_token(endpoints: Blueprint, kit: Kit, provider: Provider, server: TokenServer) -> None:
+    # No limit at the edge: clients are few and known, and one address may be a whole service.
     @endpoints.route("/oauth2/token", methods=["POST", "OPTIONS"])
-    @_open_to_browser_clients(provider, allow="POST")
+    @kit.limiter.exempt
+    @cors.open_to_browser_clients(provider)
     @kit.endpoint
     def token(call: Call) -> Response:
         return server.answer(call.request, session=call.session, now=call.now)
@@ -85,7 +78,8 @@ def _add_token(endpoints: Blueprint, kit: Kit, provider: Provider, server: Token
 
 def _add_userinfo(endpoints: Blueprint, kit: Kit, provider: Provider) -> None:
     @endpoints.route("/oauth2/userinfo", methods=["GET", "POST", "OPTIONS"])
-    @_open_to_browser_clients(provider, allow="GET, POST")
+    @kit.limiter.exempt
+    @cors.open_to_browser_clients(provider)
     @kit.endpoint
     def info(call: Call) -> Response:
         token = userinfo.bearer(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index, Integer, Text, select, text, update
+from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, Text, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, UtcDateTime, insert_into, new_id
@@ -51,7 +51,7 @@ class Profile:
     updated_at: datetime
 
 
-def _active() -> tuple[object, ...]:
+def _active() -> tuple[ColumnElement[bool], ...]:
     return Account.ended_at.is_(None), Member.status == "active"
 
 

@@ -161,6 +161,12 @@ class Kit:
         """As `visit`, for the addresses that other sites may post to (the authorization endpoint)."""
         return self._visit(view, protected=False)
 
+    def add_page(self, pages: Blueprint, rule: str, view: View, *, post: bool | None = None) -> None:
+        """Give a page its address: for GET and POST, or for one of them (`post` True or False)."""
+        methods = {None: ["GET", "POST"], True: ["POST"], False: ["GET"]}[post]
+        name = getattr(view, "__name__", "page")
+        pages.add_url_rule(rule, endpoint=f"{name}:{rule}", view_func=self.visit(view), methods=methods)
+
     def limit_pages(self, pages: Blueprint) -> None:
         """Limit what one network may ask of these pages at the edge; exact budgets are counted in the database."""
         limits = self.settings.limits

@@ -13,7 +13,7 @@ STATIC_FOR = 365 * 24 * 3600
 
 def prepare(app: Flask) -> None:
     """Let the app render this folder's templates; a name that a template misspells is an error."""
-    app.jinja_loader = FileSystemLoader(FOLDER / "templates")  # type: ignore[misc]
+    app.jinja_loader = FileSystemLoader(FOLDER / "templates")
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True

@@ -1,4 +1,4 @@
-"""R6 and R14: after commit at least once, never for a cause rolled back, no storm; the queue outlives everything."""
+"""R6, R14: after commit at least once, never for a cause rolled back, no storm; the queue is kept."""
 
 import os
 import signal
@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 from tests.support.clock import ManualClock
 
 from idp.core import outbox
@@ -29,82 +30,63 @@ FIRST_WAIT = outbox.BACK_OFF[0]
 PATIENCE = 20.0
 
 
-@pytest.fixture
-def clock():
-    return ManualClock(NOW)
+class Post:
+    """The outbox of a test: its database, clock and mail server, and the workers between them."""
 
+    def __init__(self, database, vault, settings, server):
+        self.database = database
+        self.vault = vault
+        self.settings = settings
+        self.server = server
+        self.clock = ManualClock(NOW)
+        self.spaces = Spaces.read(ROOT / "config/spaces")
+        self.worker = self.new_worker()
 
-@pytest.fixture
-def spaces():
-    return Spaces.read(ROOT / "config/spaces")
-
-
-@pytest.fixture
-def server():
-    with ScriptedSmtp() as running:
-        yield running
-
-
-@pytest.fixture
-def new_worker(database, vault, settings, spaces, clock):
-    def make(url, *, on=database, chores=()):
+    def new_worker(self, *, url=None, on=None, vault=None, chores=()):
         return Worker(
-            database=on,
-            vault=vault,
-            mailer=mailer_from_url(url, exchange=timedelta(seconds=0.5)),
-            spaces=spaces,
-            clock=clock,
-            settings=settings,
+            database=on or self.database,
+            vault=vault or self.vault,
+            mailer=mailer_from_url(url or self.server.url, exchange=timedelta(seconds=0.5)),
+            spaces=self.spaces,
+            clock=self.clock,
+            settings=self.settings,
             housekeeping=chores,
             poll=timedelta(milliseconds=10),
         )
 
-    return make
+    def put(self, cause="sign-in:1:code:1", *, on=None, **changes):
+        with (on or self.database).transaction() as session:
+            return self.enqueue(session, cause=cause, **changes)
 
+    def enqueue(self, session, **changes):
+        mail = {
+            "vault": self.vault,
+            "now": self.clock.now(),
+            "kind": "one-time-code",
+            "recipient": MEMBER,
+            "context": {"code": "123456"},
+            "space": "adherent",
+            "locale": "fr",
+        }
+        return outbox.enqueue(session, **mail | changes)
 
-@pytest.fixture
-def worker(new_worker, server):
-    return new_worker(server.url)
-
-
-@pytest.fixture
-def put(database, vault, clock):
-    def enqueue(
-        cause="sign-in:1:code:1", *, recipient=MEMBER, on=database, expires_at=None, space="adherent"
-    ):
-        with on.transaction() as session:
-            return outbox.enqueue(
-                session,
-                vault=vault,
-                now=clock.now(),
-                kind="one-time-code",
-                recipient=recipient,
-                context={"code": "123456"},
-                cause=cause,
-                space=space,
-                locale="fr",
-                expires_at=expires_at,
-            )
-
-    return enqueue
-
-
-@pytest.fixture
-def look(database):
-    def row(number) -> OutboxMessage:
-        with database.reading() as session:
+    def look(self, number) -> OutboxMessage:
+        with self.database.reading() as session:
             return session.execute(select(OutboxMessage).where(OutboxMessage.id == number)).scalar_one()
 
-    return row
+    def status(self, number) -> DeliveryStatus:
+        with self.database.reading() as session:
+            return outbox.status(session, number)
+
+    def depth(self) -> int:
+        with self.database.reading() as session:
+            return outbox.queue_depth(session)
 
 
 @pytest.fixture
-def status(database):
-    def ask(number) -> DeliveryStatus:
-        with database.reading() as session:
-            return outbox.status(session, number)
-
-    return ask
+def post(database, vault, settings):
+    with ScriptedSmtp() as server:
+        yield Post(database, vault, settings, server)
 
 
 class Running:
@@ -135,213 +117,190 @@ def wait_for(condition):
     pytest.fail("it did not happen in time")
 
 
-def test_a_mail_is_delivered_once_and_scrubbed(worker, server, put, look, status):
-    number = put()
+def test_a_mail_is_delivered_once_and_scrubbed(post):
+    number = post.put()
 
-    worker.deliver_once()
-    worker.deliver_once()
+    post.worker.deliver_once()
+    post.worker.deliver_once()
 
-    (received,) = server.received
+    (received,) = post.server.received
     assert received.to == (MEMBER,)
     assert "123456" in received.text.splitlines()
-    assert status(number) is DeliveryStatus.ACCEPTED
-    assert look(number).sealed == b""
-    assert look(number).sent_at == NOW
+    assert post.status(number) is DeliveryStatus.ACCEPTED
+    assert post.look(number).sealed == b""
+    assert post.look(number).sent_at == NOW
 
 
-def test_a_cause_that_is_rolled_back_is_never_mailed(worker, server, database, vault):
-    with database.open() as session:
-        outbox.enqueue(
-            session,
-            vault=vault,
-            now=NOW,
-            kind="new-sign-in",
-            recipient=MEMBER,
-            context={},
-            cause="sign-in:1",
-            space="adherent",
-            locale="fr",
-        )
+def test_a_cause_that_is_rolled_back_is_never_mailed(post):
+    with post.database.open() as session:
+        post.enqueue(session, cause="sign-in:1:code:1")
         session.rollback()
 
-    worker.deliver_once()
+    post.worker.deliver_once()
 
-    assert server.received == []
+    assert post.server.received == []
 
 
 @pytest.mark.parametrize("step", ["RCPT", "DATA", "MAIL"])
-def test_a_temporary_refusal_is_tried_again_after_a_wait_and_makes_one_mail(
-    step, worker, server, put, clock, status
-):
-    number = put()
-    server.script(step, "451 4.7.1 come back later")
+def test_a_temporary_refusal_is_tried_again_after_a_wait_and_makes_one_mail(post, step):
+    number = post.put()
+    post.server.script(step, "451 4.7.1 come back later")
 
-    worker.deliver_once()
-    clock.advance(FIRST_WAIT - timedelta(seconds=1))
-    worker.deliver_once()
-    assert server.received == []
-    assert status(number) is DeliveryStatus.QUEUED
-    clock.advance(timedelta(seconds=1))
-    worker.deliver_once()
+    post.worker.deliver_once()
+    post.clock.advance(FIRST_WAIT - timedelta(seconds=1))
+    post.worker.deliver_once()
+    assert post.server.received == []
+    assert post.status(number) is DeliveryStatus.QUEUED
+    post.clock.advance(timedelta(seconds=1))
+    post.worker.deliver_once()
 
-    assert len(server.received) == 1
-    assert status(number) is DeliveryStatus.ACCEPTED
+    assert len(post.server.received) == 1
+    assert post.status(number) is DeliveryStatus.ACCEPTED
 
 
-def test_a_permanent_refusal_is_final_scrubbed_and_told(worker, server, put, clock, look, status):
-    number = put()
-    server.script("RCPT", f"550 5.1.1 <{MEMBER}> unknown")
+def test_a_permanent_refusal_is_final_scrubbed_and_told(post):
+    number = post.put()
+    post.server.script("RCPT", f"550 5.1.1 <{MEMBER}> unknown")
 
-    worker.deliver_once()
-    clock.advance(timedelta(days=1))
-    worker.deliver_once()
+    post.worker.deliver_once()
+    post.clock.advance(timedelta(days=1))
+    post.worker.deliver_once()
 
-    assert server.received == []
-    assert status(number) is DeliveryStatus.REFUSED
-    assert look(number).sealed == b""
-    assert look(number).last_error == "recipient-550"
-
-
-def test_a_server_that_hangs_costs_one_try_and_no_mail(worker, server, put, clock, status):
-    numbers = [put(f"cause:{each}") for each in range(3)]
-    server.script("DATA", Fault.HANG)
-
-    assert worker.deliver_once().outage
-    assert server.received == []
-    worker.deliver_once()
-    clock.advance(FIRST_WAIT)
-    worker.deliver_once()
-
-    assert len(server.received) == 3
-    assert {status(number) for number in numbers} == {DeliveryStatus.ACCEPTED}
+    assert post.server.received == []
+    assert post.status(number) is DeliveryStatus.REFUSED
+    assert post.look(number).sealed == b""
+    assert post.look(number).last_error == "recipient-550"
 
 
-def test_a_cut_after_the_mail_was_kept_sends_it_again_under_the_same_message_id(worker, server, put, clock):
-    put()
-    server.script("KEPT", Fault.CUT)
+def test_a_server_that_hangs_costs_one_try_and_no_mail(post):
+    numbers = [post.put(f"cause:{each}") for each in range(3)]
+    post.server.script("DATA", Fault.HANG)
 
-    worker.deliver_once()
-    clock.advance(FIRST_WAIT)
-    worker.deliver_once()
-    clock.advance(timedelta(hours=1))
-    worker.deliver_once()
+    assert post.worker.deliver_once().outage
+    assert post.server.received == []
+    post.worker.deliver_once()
+    post.clock.advance(FIRST_WAIT)
+    post.worker.deliver_once()
 
-    first, second = server.received
+    assert len(post.server.received) == 3
+    assert {post.status(number) for number in numbers} == {DeliveryStatus.ACCEPTED}
+
+
+def test_a_cut_after_the_mail_was_kept_sends_it_again_under_the_same_message_id(post):
+    post.put()
+    post.server.script("KEPT", Fault.CUT)
+
+    post.worker.deliver_once()
+    post.clock.advance(FIRST_WAIT)
+    post.worker.deliver_once()
+    post.clock.advance(timedelta(hours=1))
+    post.worker.deliver_once()
+
+    first, second = post.server.received
     assert first.message["Message-ID"] == second.message["Message-ID"]
     assert first.message["Date"] == second.message["Date"]
     assert MEMBER not in first.message["Message-ID"]
 
 
-def test_two_causes_have_two_message_ids(worker, server, put):
-    put("cause:1")
-    put("cause:2")
+def test_two_causes_have_two_message_ids(post):
+    post.put("cause:1")
+    post.put("cause:2")
 
-    worker.deliver_once()
+    post.worker.deliver_once()
 
-    assert len({received.message["Message-ID"] for received in server.received}) == 2
+    assert len({received.message["Message-ID"] for received in post.server.received}) == 2
 
 
-def test_a_server_that_is_down_is_no_storm_and_loses_nothing(new_worker, put, clock, look, database):
+def test_a_server_that_is_down_is_no_storm_and_loses_nothing(post):
     port = free_port()
-    numbers = [put(f"cause:{each}") for each in range(30)]
-    down = new_worker(f"smtp://127.0.0.1:{port}")
+    numbers = [post.put(f"cause:{each}") for each in range(30)]
+    down = post.new_worker(url=f"smtp://127.0.0.1:{port}")
 
     assert down.deliver_once().outage
-    assert sum(look(number).attempts for number in numbers) == 1
-    with database.reading() as session:
-        assert outbox.queue_depth(session) == 30
+    assert sum(post.look(number).attempts for number in numbers) == 1
+    assert post.depth() == 30
 
     with ScriptedSmtp() as server:
-        clock.advance(FIRST_WAIT)
-        up = new_worker(server.url)
+        post.clock.advance(FIRST_WAIT)
+        up = post.new_worker(url=server.url)
         for _ in range(3):
             up.deliver_once()
         assert len(server.received) == 30
 
 
-def test_a_code_that_expired_while_waiting_is_not_sent(worker, server, put, clock, look, status):
-    number = put(expires_at=NOW + timedelta(minutes=10))
-    server.script("RCPT", *["451 later"] * 4)
+def test_a_code_that_expired_while_waiting_is_not_sent(post):
+    number = post.put(expires_at=NOW + timedelta(minutes=10))
+    post.server.script("RCPT", *["451 later"] * 4)
     for _ in range(4):
-        worker.deliver_once()
-        clock.advance(timedelta(minutes=5))
+        post.worker.deliver_once()
+        post.clock.advance(timedelta(minutes=5))
 
-    worker.deliver_once()
+    post.worker.deliver_once()
 
-    assert server.received == []
-    assert status(number) is DeliveryStatus.EXPIRED
-    assert look(number).sealed == b""
+    assert post.server.received == []
+    assert post.status(number) is DeliveryStatus.EXPIRED
+    assert post.look(number).sealed == b""
 
 
-def test_a_code_that_expires_in_the_worker_s_hands_is_not_sent(worker, server, put, database, clock, status):
-    number = put(expires_at=NOW + timedelta(seconds=1))
-    with database.transaction() as session:
+def test_a_code_that_expires_in_the_worker_s_hands_is_not_sent(post):
+    number = post.put(expires_at=NOW + timedelta(seconds=1))
+    with post.database.transaction() as session:
         (claim,) = outbox.claim_due(session, now=NOW, limit=1)
-    clock.advance(timedelta(seconds=1))
+    post.clock.advance(timedelta(seconds=1))
 
-    worker._settle(claim, worker._attempt(claim))
+    post.worker._settle(claim, post.worker._attempt(claim))
 
-    assert server.received == []
-    assert status(number) is DeliveryStatus.EXPIRED
+    assert post.server.received == []
+    assert post.status(number) is DeliveryStatus.EXPIRED
 
 
 @pytest.mark.parametrize("recipient", ["a@b.fr\r\nBcc: evil@example.org", "a@b.fr, c@d.fr", "", "\x00@b.fr"])
-def test_a_hostile_address_is_refused_and_holds_up_nobody(recipient, worker, server, put, look, status):
-    hostile = put("cause:1", recipient=recipient)
-    put("cause:2")
+def test_a_hostile_address_is_refused_and_holds_up_nobody(post, recipient):
+    hostile = post.put("cause:1", recipient=recipient)
+    post.put("cause:2")
 
-    worker.deliver_once()
+    post.worker.deliver_once()
 
-    assert status(hostile) is DeliveryStatus.REFUSED
-    assert look(hostile).last_error == "address"
-    assert [received.to for received in server.received] == [(MEMBER,)]
-
-
-def test_a_mail_that_cannot_be_written_waits_for_a_better_version_and_holds_up_nobody(
-    worker, server, put, look, status
-):
-    lost = put("cause:1", space="closed-last-year")
-    put("cause:2")
-
-    worker.deliver_once()
-
-    assert status(lost) is DeliveryStatus.QUEUED
-    assert look(lost).sealed != b""
-    assert len(server.received) == 1
+    assert post.status(hostile) is DeliveryStatus.REFUSED
+    assert post.look(hostile).last_error == "address"
+    assert [received.to for received in post.server.received] == [(MEMBER,)]
 
 
-def test_a_worker_with_another_root_secret_destroys_nothing(
-    new_worker, server, put, database, settings, spaces, clock, status
-):
-    number = put()
-    stranger = Worker(
-        database=database,
-        vault=Vault.from_root("another root secret of 32 letters"),
-        mailer=mailer_from_url(server.url),
-        spaces=spaces,
-        clock=clock,
-        settings=settings,
-    )
+def test_a_mail_that_cannot_be_written_waits_for_a_better_version_and_holds_up_nobody(post):
+    lost = post.put("cause:1", space="closed-last-year")
+    post.put("cause:2")
+
+    post.worker.deliver_once()
+
+    assert post.status(lost) is DeliveryStatus.QUEUED
+    assert post.look(lost).sealed != b""
+    assert len(post.server.received) == 1
+
+
+def test_a_worker_with_another_root_secret_destroys_nothing(post):
+    number = post.put()
+    stranger = post.new_worker(vault=Vault.from_root("another root secret of 32 letters"))
 
     stranger.deliver_once()
-    assert status(number) is DeliveryStatus.QUEUED
-    clock.advance(FIRST_WAIT)
-    new_worker(server.url).deliver_once()
+    assert post.status(number) is DeliveryStatus.QUEUED
+    post.clock.advance(FIRST_WAIT)
+    post.new_worker().deliver_once()
 
-    assert len(server.received) == 1
+    assert len(post.server.received) == 1
 
 
-def test_two_workers_at_once_send_each_mail_once(new_worker, server, put, database):
-    causes = [put(f"cause:{each}", recipient=f"member{each}@example.org") for each in range(60)]
-    others = [Database(database.engine.url.render_as_string(hide_password=False)) for _ in range(2)]
+@pytest.mark.slow
+def test_two_workers_at_once_send_each_mail_once(post):
+    causes = [post.put(f"cause:{each}", recipient=f"member{each}@example.org") for each in range(60)]
+    others = [Database(post.database.engine.url.render_as_string(hide_password=False)) for _ in range(2)]
 
-    with Running(*(new_worker(server.url, on=other) for other in others)):
-        wait_for(lambda: len(server.received) >= len(causes))
+    with Running(*(post.new_worker(on=other) for other in others)):
+        wait_for(lambda: len(post.server.received) >= len(causes))
 
     for other in others:
         other.dispose()
-    assert set(Counter(received.to for received in server.received).values()) == {1}
-    assert len(server.received) == 60
+    assert set(Counter(received.to for received in post.server.received).values()) == {1}
+    assert len(post.server.received) == 60
 
 
 KILLED_WORKER = """
@@ -369,141 +328,117 @@ Worker(
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "copies"), [("RCPT", 1), ("KEPT", 2)])
-def test_a_mail_outlives_a_worker_that_is_killed_before_it_could_say_so(
-    step, copies, new_worker, server, put, database, clock
-):
+def test_a_mail_outlives_a_worker_that_is_killed_before_it_could_say_so(post, step, copies):
     root = "the root secret of a worker that dies"
-    vault = Vault.from_root(root)
-    with database.transaction() as session:
-        outbox.enqueue(
-            session,
-            vault=vault,
-            now=NOW,
-            kind="one-time-code",
-            recipient=MEMBER,
-            context={"code": "123456"},
-            cause="sign-in:1:code:1",
-            space="adherent",
-            locale="fr",
-        )
-    server.script(step, Fault.HANG)
-    url = database.engine.url.render_as_string(hide_password=False)
+    post.vault = Vault.from_root(root)
+    post.put()
+    post.server.script(step, Fault.HANG)
+    url = post.database.engine.url.render_as_string(hide_password=False)
 
     dying = subprocess.Popen(
-        [sys.executable, "-c", KILLED_WORKER, url, server.url, NOW.isoformat()],
+        [sys.executable, "-c", KILLED_WORKER, url, post.server.url, NOW.isoformat()],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         text=True,
     )
     dying.stdin.write(root + "\n")
     dying.stdin.close()
-    assert server.reached.wait(PATIENCE)
+    assert post.server.reached.wait(PATIENCE)
     os.kill(dying.pid, signal.SIGKILL)
     dying.wait()
-    survivor = new_worker(server.url)
-    survivor._vault = vault
+    survivor = post.new_worker()
     survivor.deliver_once()
-    assert len(server.received) == copies - 1
-    clock.advance(outbox.LEASE)
+    assert len(post.server.received) == copies - 1
+    post.clock.advance(outbox.LEASE)
     survivor.deliver_once()
 
-    assert len(server.received) == copies
-    assert len({received.message["Message-ID"] for received in server.received}) == 1
+    assert len(post.server.received) == copies
+    assert len({received.message["Message-ID"] for received in post.server.received}) == 1
 
 
-def test_a_mail_that_was_sent_while_the_database_went_away_is_not_sent_again(
-    worker, server, put, database, monkeypatch, status
-):
-    number = put()
-    real = database.transaction
-    monkeypatch.setattr(server, "handle_DATA", cutting(server, database, monkeypatch))
+def test_a_mail_that_was_sent_while_the_database_failed_is_not_sent_again(post):
+    number = post.put()
+    keep = post.server.handle_DATA
 
-    with pytest.raises(ConnectionError):
-        worker.deliver_once()
-    assert status(number) is DeliveryStatus.QUEUED
-    monkeypatch.setattr(database, "transaction", real)
-    worker.deliver_once()
-
-    assert len(server.received) == 1
-    assert status(number) is DeliveryStatus.ACCEPTED
-
-
-def cutting(server, database, monkeypatch):
-    """The server takes the mail, and in the same moment the database is gone."""
-    keep = server.handle_DATA
-
-    async def handle_DATA(*arguments):  # noqa: N802 (aiosmtpd's name)
-        def gone():
-            raise ConnectionError
-
-        monkeypatch.setattr(database, "transaction", gone)
+    async def fail_meanwhile(*arguments):
+        execute(post.database, "ALTER TABLE outbox RENAME TO outbox_away")
         return await keep(*arguments)
 
-    return handle_DATA
+    post.server.handle_DATA = fail_meanwhile
+
+    with pytest.raises(DBAPIError):
+        post.worker.deliver_once()
+    execute(post.database, "ALTER TABLE outbox_away RENAME TO outbox")
+    assert post.status(number) is DeliveryStatus.QUEUED
+    post.worker.deliver_once()
+
+    assert len(post.server.received) == 1
+    assert post.status(number) is DeliveryStatus.ACCEPTED
 
 
-def test_a_worker_waits_for_its_database_and_goes_on_by_itself(new_worker, server, put, vault, tmp_path):
+def execute(database, statement):
+    with database.transaction() as session:
+        session.execute(text(statement))
+
+
+def test_a_worker_waits_for_its_database_and_goes_on_by_itself(post, tmp_path):
     late = Database(f"sqlite:///{tmp_path}/later/parvis.db")
 
-    with Running(new_worker(server.url, on=late)):
+    with Running(post.new_worker(on=late)):
         threading.Event().wait(0.1)
         (tmp_path / "later").mkdir()
         Base.metadata.create_all(late.engine)
-        put(on=late)
-        wait_for(lambda: server.received)
+        post.put(on=late)
+        wait_for(lambda: post.server.received)
 
     late.dispose()
-    assert len(server.received) == 1
+    assert len(post.server.received) == 1
 
 
-def test_a_worker_that_is_told_to_stop_finishes_its_mail_and_gives_the_others_back(
-    new_worker, server, put, database, look
-):
-    numbers = [put(f"cause:{each}") for each in range(5)]
+def test_a_worker_that_is_told_to_stop_finishes_its_mail_and_gives_the_others_back(post):
+    numbers = [post.put(f"cause:{each}") for each in range(5)]
     stop = threading.Event()
-    keep = server.handle_DATA
+    keep = post.server.handle_DATA
 
     async def stop_at_the_first(*arguments):
         stop.set()
         return await keep(*arguments)
 
-    server.handle_DATA = stop_at_the_first
-    new_worker(server.url).run(stop)
+    post.server.handle_DATA = stop_at_the_first
+    post.new_worker().run(stop)
 
-    assert len(server.received) == 1
-    assert [look(number).claimed_until for number in numbers] == [None] * 5
-    with database.reading() as session:
-        assert outbox.queue_depth(session) == 4
+    assert len(post.server.received) == 1
+    assert [post.look(number).claimed_until for number in numbers] == [None] * 5
+    assert post.depth() == 4
 
 
-def test_a_slow_batch_gives_the_rest_back_before_its_lease_ends(new_worker, server, put, clock, look):
-    numbers = [put(f"cause:{each}") for each in range(3)]
-    keep = server.handle_DATA
+def test_a_slow_batch_gives_the_rest_back_before_its_lease_ends(post):
+    numbers = [post.put(f"cause:{each}") for each in range(3)]
+    keep = post.server.handle_DATA
 
     async def slowly(*arguments):
-        clock.advance(timedelta(seconds=25))
+        post.clock.advance(timedelta(seconds=25))
         return await keep(*arguments)
 
-    server.handle_DATA = slowly
-    worker = new_worker(server.url)
+    post.server.handle_DATA = slowly
+    worker = post.new_worker()
     worker.deliver_once()
 
-    assert len(server.received) == 1
-    assert [look(number).claimed_until for number in numbers] == [None] * 3
+    assert len(post.server.received) == 1
+    assert [post.look(number).claimed_until for number in numbers] == [None] * 3
 
 
-def test_no_address_and_no_code_can_be_read_in_the_files_of_the_database(
-    worker, server, vault, put, database
-):
-    if database.engine.dialect.name != "sqlite":
+def test_no_address_and_no_code_can_be_read_in_the_files_of_the_database(post):
+    if post.database.engine.dialect.name != "sqlite":
         pytest.skip("one file to look into")
-    put("cause:1")
-    worker.deliver_once()
-    put("cause:2", expires_at=NOW)
-    put("cause:3")
+    post.put("cause:1")
+    post.worker.deliver_once()
+    post.put("cause:2", expires_at=NOW)
+    post.put("cause:3")
 
-    file = Path(database.engine.url.database)
+    file = Path(post.database.engine.url.database)
     content = b"".join(path.read_bytes() for path in file.parent.glob(file.name + "*"))
 
     assert b"one-time-code" in content
@@ -511,15 +446,13 @@ def test_no_address_and_no_code_can_be_read_in_the_files_of_the_database(
     assert b"123456" not in content
 
 
-def test_housekeeping_goes_on_when_one_chore_fails(new_worker, server, database):
+def test_housekeeping_goes_on_when_one_chore_fails(post):
     done = []
 
     def broken(session, *, now):
         raise RuntimeError
 
-    worker = new_worker(
-        server.url, chores=[broken, lambda session, *, now: done.append((session.is_active, now))]
-    )
+    worker = post.new_worker(chores=[broken, lambda session, *, now: done.append((session.is_active, now))])
 
     worker.keep_house()
 

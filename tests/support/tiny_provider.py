@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, urlencode
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -159,13 +159,15 @@ class TinyProvider:
 
     def _token(self) -> Response:
         asked = self.codes.pop(request.form["code"], None)
-        credentials = request.authorization
-        if credentials is None or self.secrets.get(credentials.username) != credentials.password:
+        sent = request.authorization
+        # RFC 6749 2.3.1: both parts arrive form-encoded.
+        client_id, secret = (unquote_plus(sent.username), unquote_plus(sent.password)) if sent else ("", None)
+        if self.secrets.get(client_id, "") != secret:
             return jsonify(error="invalid_client"), 401
         digest = hashlib.sha256(request.form["code_verifier"].encode()).digest()
         proof = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         if asked is None or (asked["client_id"], asked["redirect_uri"], asked["code_challenge"]) != (
-            credentials.username,
+            client_id,
             request.form["redirect_uri"],
             proof,
         ):

@@ -35,12 +35,11 @@ class Activation(Step):
             return visit.see_other(f"/connexion?i={interaction.id}")
         return code_page(visit, enrolment, form, hidden=hidden(interaction))
 
-    def resend(self, visit: Visit, interaction: Interaction) -> Response | None:
+    def resend(self, visit: Visit, interaction: Interaction) -> None:
         """Send the activation mail again."""
         enrolment = _enrolment(visit, interaction)
         if enrolment is not None:
             activation.send_again(visit, enrolment)
-        return None
 
     def submit(self, visit: Visit, interaction: Interaction) -> Response | None:
         """Activate by the code; no automatic sign-in follows."""

@@ -33,6 +33,9 @@ class Step(ABC):
     def enter(self, visit: Visit, interaction: Interaction) -> None:  # noqa: B027 (most steps need nothing)
         """Prepare what the page needs, once."""
 
+    def resend(self, visit: Visit, interaction: Interaction) -> None:  # noqa: B027 (most steps send nothing)
+        """Send again what the page waits for."""
+
     @abstractmethod
     def show(self, visit: Visit, interaction: Interaction) -> Response:
         """The page."""

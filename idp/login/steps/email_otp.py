@@ -27,12 +27,11 @@ class EmailOtp(Step):
         code = email_code.issue(visit.session, _transaction(visit, interaction, account))
         self._send(visit, interaction, account, code)
 
-    def resend(self, visit: Visit, interaction: Interaction) -> Response | None:
+    def resend(self, visit: Visit, interaction: Interaction) -> None:
         """Send another code when its wait is over and its number is left."""
         account = _account(visit, interaction)
         code = email_code.issue_again(visit.session, _transaction(visit, interaction, account))
         self._send(visit, interaction, account, code)
-        return None
 
     def _send(self, visit: Visit, interaction: Interaction, account: Account, code: Code | NotSent) -> None:
         interaction.code_not_sent = code if isinstance(code, NotSent) else None

@@ -19,7 +19,8 @@ BAD = (
     "Monamour2026!", "Mamutuelle2026!", "Remboursement1!", "Bienvenue2026!", "Changezmoi123!",
     "Administrateur1!", "Password1234!", "Welcome2026!!", "Iloveyou1234!", "Superman2024!", "Princesse123!",
     "Soleil1Soleil1", "SoleilSoleil1!", "Liberte1789!!", "France1998!!", "Papillon2024*", "Tournesol12!",
-    "Bibliotheque1!", "Vacances2025!", "Été-2026!!Été-2026!!", "Hélène-1985!!", "!!Nicolas1234",
+    "Bibliotheque1!", "Vacances2025!", "Été-2026!!Été-2026!!", "Ete2026!!!!!", "Hélène-1985!!",
+    "!!Nicolas1234",
     "je t'aime plus que tout au monde", "Un deux trois quatre cinq six sept",
     "lundi mardi mercredi jeudi vendredi samedi dimanche",
 )  # fmt: skip

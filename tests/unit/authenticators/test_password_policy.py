@@ -28,7 +28,8 @@ GOOD = (
     "4Chaises!rouges", "TroisPoules!Sur1Toit", "Gr3nouille&Piano", "Sapin8Horloge%", "Zebre_Tasse_Nuage_5",
     "&Marmotte9Brioche", "Ecureuil+Tambour27", "Trombone!Cactus6", "Phare49:Miel:Lune", "Pluie.Velo.42.Ciel",
     "kayak-Volcan-1962-brume", "N'oublie-pas-le-pain-9", "J'ai mange 3 crepes hier", "TroisPoules1Toit",
-    "Le-train-de-8h12-est-en-retard", "Ma grand-mere cultive 12 tomates", "un chat dort sur mon vieux tapis rose",
+    "Le-train-de-8h12-est-en-retard", "Ma grand-mere cultive 12 tomates",
+    "un chat dort sur mon vieux tapis rose",
     "cheval bleu tracteur lune vieux pain rond", "Les 4 moutons de ma voisine !", "Pont€Neige47Rire",
 )  # fmt: skip
 
@@ -86,7 +87,7 @@ def test_accented_letters_are_refused_unless_configured(profile, password):
 
 
 @pytest.mark.parametrize(
-    "hidden", ["\x00", "\t", "\n", "\x7f", "\u200b", "\u202e", "\ud800", "\udfff", "\u2028", "\ue000"]
+    "hidden", ["\x00", "\t", "\n", "\x7f", "\u200b", "\u202e", "\udcff", "\u2028", "\ue000"]
 )
 def test_a_character_that_no_one_can_see_is_refused_with_one_rule(hidden):
     assert broken(f"Xk7$mQ2{hidden}z!LrW9") == (Rule.UNREADABLE,)
@@ -125,7 +126,8 @@ def test_short_names_and_the_end_of_the_domain_are_not_searched():
     "password",
     [
         "aaaaaaaaaaaa", "azertyuiop12", "123456789012", "Aaaaaaaaaa1!", "Aa1!Aa1!Aa1!", "Abcdef123456!",
-        "AZERTYuiop123!", "1Qaz2Wsx3Edc!", "98765432101234!", "1-2-3-4-5-6-7-8-A", "soleil soleil soleil soleil soleil soleil soleil",
+        "AZERTYuiop123!", "1Qaz2Wsx3Edc!", "98765432101234!", "1-2-3-4-5-6-7-8-A",
+        "soleil soleil soleil soleil soleil soleil soleil",
         "bla bla bla bla bla bla bla bla", "tasse pont tasse pont tasse pont tasse", "Xk7$mQXk7$mQXk7$mQ",
     ],
 )  # fmt: skip
@@ -229,16 +231,17 @@ def test_strength_knows_french_words_and_the_member(password, least, most):
 @pytest.mark.parametrize(
     "piece",
     [
-        "a", "ab", "0112", "4@8({[<36911!|0$5+7%2", "aabbaabbc", "1/1/91-", "abacabadabacaba", "motdepasse", "İß",
-        "\ud800",
+        "a", "ab", "0112", "4@8({[<36911!|0$5+7%2", "aabbaabbc", "1/1/91-", "abacabadabacaba", "motdepasse",
+        "İß", "\ud800",
     ],
 )  # fmt: skip
 def test_strength_takes_a_bounded_time_on_hostile_input(piece):
     strength("warm", NOBODY)
     hostile = (piece * MAXIMUM)[:MAXIMUM]
 
-    # The best of five on the thread's own clock: other processes of the machine do not count.
-    assert min(_seconds(hostile) for _ in range(5)) < 0.05
+    # Some 30 ms here, twice that allowed; zxcvbn alone takes two seconds for the worst. The best of five on
+    # the thread's own clock: other processes of the machine do not count.
+    assert min(_seconds(hostile) for _ in range(5)) < 0.06
 
 
 def _seconds(password):

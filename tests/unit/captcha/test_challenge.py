@@ -71,6 +71,15 @@ def test_a_right_answer_counts_once(show, answer):
     assert verdicts == [CaptchaVerdict.PASSED, CaptchaVerdict.EXPIRED]
 
 
+def test_an_answered_picture_leaves_no_image_behind(database, show, answer):
+    shown = show()
+
+    answer(shown.id)
+
+    with database.reading() as session:
+        assert session.get(CaptchaChallenge, shown.id).picture is None
+
+
 def test_a_picture_answers_for_the_browser_that_saw_it_only(show, answer):
     shown = show()
 

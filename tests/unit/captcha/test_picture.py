@@ -49,12 +49,17 @@ def test_the_letters_are_really_dark_on_light():
     assert sum(shades[230:]) > 0.5 * image.width * image.height
 
 
+def wait_until_full(pool, size):
+    deadline = time.monotonic() + 20
+    while pool.ready < size and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert pool.ready == size
+
+
 def test_the_pool_fills_itself_and_never_gives_a_picture_twice():
     pool = PicturePool(4)
     first = pool.take()
-    deadline = time.monotonic() + 20
-    while pool.ready < 4 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until_full(pool, 4)
 
     given = [pool.take() for _ in range(12)]
 
@@ -79,6 +84,7 @@ def test_the_painter_is_niced_and_alone():
 def test_a_forked_process_begins_with_an_empty_pool():
     pool = PicturePool(4)
     pool.take()
+    wait_until_full(pool, 4)
 
     pool._begin_again()
 

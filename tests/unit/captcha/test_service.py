@@ -74,7 +74,9 @@ def test_enrolment_and_recovery_always_ask(space, place, rule, trusted):
         ("always", "after-failures", True, False, True),
     ],
 )
-def test_sign_in_asks_as_the_space_or_the_settings_say(space, rule, of_the_space, failures, trusted, asked):
+def test_sign_in_asks_as_the_space_or_the_settings_say(  # noqa: PLR0917 (a table)
+    space, rule, of_the_space, failures, trusted, asked
+):
     policy = CaptchaPolicy(Captcha(login=rule))
     space = space.model_copy(update={"captcha_login": of_the_space})
 

@@ -74,10 +74,10 @@ class Register:
             now=now,
             options=ImportOptions(**options),
             refused_file=self.refused_file,
-            progress=self._progress,
+            progress=self.progress,
         )
 
-    def _progress(self, read: int) -> None:
+    def progress(self, read: int) -> None:
         self.told += read
 
     def members(self) -> dict[str, Member]:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
+from idp.core import audit
 from idp.core.audit import AuditEvent
 from idp.subjects.directory import DatabaseDirectory
 from idp.subjects.members import Member, MemberStatus
@@ -294,6 +295,24 @@ def test_an_import_that_another_overtook_is_refused_whole(register, line):
     assert isinstance(second, ImportRefused)
     assert second.refusal is Refusal.OVERTAKEN
     assert {number: row.given_name for number, row in register.members().items()} == {"1234567": "Première"}
+
+
+def test_others_go_on_writing_while_a_file_is_read_and_compared(register, line, database):
+    written = []
+    register.take(line())
+
+    def sign_in(_read: int) -> None:
+        with database.transaction() as session:
+            audit.record(session, now=LATER, event="session.opened")
+        written.append("while reading")
+
+    register.progress = sign_in
+    register.refused_file = WhileLookedAt(register.refused_file)
+    register.refused_file.happening = lambda: sign_in(0)
+    outcome = register.take(*(line(str(number)) for number in range(10000, 15000)), now=LATER)
+
+    assert outcome == report(read=5000, new=5000)
+    assert len(written) == 4  # three batches of lines, and once when all were compared
 
 
 def test_an_import_is_in_the_audit_trail(register, line, database):

@@ -1,0 +1,336 @@
+"""The two who meet at a provider under test: a member with a browser, and a relying party."""
+
+import base64
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import jwt
+from bs4 import BeautifulSoup
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from idp.app import create_app
+from idp.authenticators.password_hash import Hasher
+from idp.core.db import Database, new_id
+from idp.core.outbox import OutboxMessage
+from idp.core.settings import Settings
+from idp.oidc import client_rows
+from idp.sessions import service as sessions
+from idp.sessions.assurance import Method
+from idp.subjects.accounts import Account
+from idp.subjects.members import Member
+
+ISSUER = "http://127.0.0.1:8000"
+AUDIENCE = "http://127.0.0.1:8001"
+ROOT_SECRET = "root-secret-of-the-protocol-tests-0123456789"
+PEPPER = "pepper-of-the-protocol-tests-0123456789-abc"
+PASSWORD = "Une-Phrase-2-Passe!"
+NOON = datetime(2026, 3, 12, 12, 0, 0, 250_000, tzinfo=UTC)
+TWO_STEPS = frozenset({Method.PASSWORD, Method.MAIL_CODE})
+REMEMBERED = frozenset({Method.PASSWORD, Method.TRUSTED_DEVICE})
+
+CLIENTS = {
+    "reader": {"id_token_signed_response_alg": "ES256"},
+    "silent-alg": {},
+    "poster": {"token_endpoint_auth_method": "client_secret_post"},
+    "public": {"token_endpoint_auth_method": "none"},
+    "pairwise": {"subject_type": "pairwise"},
+    "floor": {"min_acr": "urn:parvis:acr:2sv"},
+    "elected": {"space": "elu"},
+    "brief": {"access_token_lifetime": "90s", "id_token_lifetime": "2m"},
+    "narrow": {"scope": "openid"},
+    "with-query": {"redirect_uris": ["http://127.0.0.1:9/cb?tenant=a%20b"]},
+    "phone": {
+        "application_type": "native",
+        "token_endpoint_auth_method": "none",
+        "redirect_uris": ["http://127.0.0.1/cb", "org.example.app:/cb"],
+    },
+}
+
+
+class ManualClock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self, start: datetime = NOON) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, by: timedelta) -> None:
+        self._now += by
+
+
+def make_settings(folder: Path, database_url: str) -> Settings:
+    return Settings.model_validate(
+        {
+            "issuer": ISSUER,
+            "database_url": database_url,
+            "secret_key": ROOT_SECRET,
+            "pepper": PEPPER,
+            "keys_dir": folder / "keys",
+            "clients_dir": folder / "clients",
+            "captcha": {"login": "off"},
+            "password": {"bcrypt_cost": 4},
+            "limits": {"pages_per_minute": 100_000, "forms_per_minute": 100_000},
+        }
+    )
+
+
+def write_clients(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for client_id, more in CLIENTS.items():
+        document = {
+            "client_id": client_id,
+            "client_name": f"Service {client_id}",
+            "space": "adherent",
+            "redirect_uris": [f"http://127.0.0.1:9/{client_id}/cb"],
+            "post_logout_redirect_uris": [f"http://127.0.0.1:9/{client_id}/bye"],
+            "scope": "openid profile email member member_data",
+            **more,
+        }
+        if document.get("token_endpoint_auth_method") != "none":
+            document["client_secret_sha256"] = hashlib.sha256(secret_of(client_id).encode()).hexdigest()
+        lines = [f"{key} = {json.dumps(value)}" for key, value in document.items()]
+        (folder / f"{client_id}.toml").write_text("\n".join(lines), encoding="utf-8")
+
+
+def secret_of(client_id: str) -> str:
+    return f"secret-of-{client_id}-+%:é"
+
+
+@dataclass
+class World:
+    """One provider with its clock and store."""
+
+    app: Flask
+    settings: Settings
+    clock: ManualClock
+    database: Database
+    accounts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def parts(self):
+        return self.app.extensions["parvis"]
+
+    def apply_clients(self) -> None:
+        with self.database.transaction() as session:
+            client_rows.apply(
+                session,
+                self.settings.clients_dir,
+                spaces=self.parts.spaces,
+                development=True,
+                now=self.clock.now(),
+            )
+
+    def add_member(self, number: str = "1234567", *, population: str = "adherent") -> str:
+        """A member with an account; returns the account's id."""
+        hasher = Hasher({"p1": PEPPER.encode()}, current="p1", cost=4)
+        member_id, account_id = new_id(), new_id()
+        now = self.clock.now()
+        member = Member(
+            id=member_id, population=population, member_number=number, access_code_mac="",
+            family_name="Zoé-Martin", given_name="Camille", code_changed_at=now, seen_in="", row_digest="",
+            status="active", birth_date=datetime(1950, 2, 3, tzinfo=UTC).date(),
+        )  # fmt: skip
+        account = Account(
+            id=account_id, member_id=member_id, email=f"m{number}@example.org",
+            email_folded=f"m{number}@example.org", password_hash=hasher.hash(PASSWORD), epoch=0, created_at=now,
+            updated_at=now, terms_version="1", terms_hash="", terms_accepted_at=now,
+        )  # fmt: skip
+        with self.database.transaction() as session:
+            session.add(member)
+            session.flush()
+            session.add(account)
+        self.accounts[number] = account_id
+        return account_id
+
+    def browser(self) -> "Browser":
+        return Browser(self)
+
+    def signed_in(self, number: str = "1234567", *, methods=TWO_STEPS, space: str = "adherent") -> "Browser":
+        """A browser with a live session of that member, opened as the sign-in opens it."""
+        if number not in self.accounts:
+            self.add_member(number)
+        browser = Browser(self)
+        with self.database.transaction() as session:
+            _, secret = sessions.open_session(
+                session,
+                account=session.get_one(Account, self.accounts[number]),
+                space=self.parts.spaces[space],
+                methods=methods,
+                device_id=None,
+                browser_name="Firefox sur Linux",
+                auth_time=self.clock.now(),
+                now=self.clock.now(),
+            )
+        browser.http.set_cookie("__Host-parvis_session", secret, domain="127.0.0.1")
+        return browser
+
+    def mailed_code(self) -> str:
+        """The code of the newest mail, read with the provider's own key."""
+        with self.database.reading() as session:
+            row = session.query(OutboxMessage).order_by(OutboxMessage.id.desc()).first()
+            sealed = self.parts.vault.unseal("outbox", row.sealed, bound_to=row.cause)
+        return json.loads(sealed)["context"]["code"]
+
+    def party(self, client_id: str = "reader") -> "Party":
+        return Party(self, client_id)
+
+
+class Browser:
+    """A browser: cookies, and nothing else."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.http = world.app.test_client()
+
+    def get(self, url: str, **more) -> TestResponse:
+        return self.http.get(url, base_url=ISSUER, **more)
+
+    def post(self, url: str, **more) -> TestResponse:
+        return self.http.post(url, base_url=ISSUER, **more)
+
+    def submit(self, page: TestResponse, url: str | None = None, **fields: str) -> TestResponse:
+        """Send the page's main form with its hidden fields."""
+        soup = BeautifulSoup(page.text, "html.parser")
+        form = soup.find(id="main-form") or soup.find("main").find("form")
+        hidden = {tag["name"]: tag.get("value", "") for tag in form.find_all("input", type="hidden")}
+        return self.post(url or form.get("action") or page.request.full_path, data={**hidden, **fields})
+
+    def sign_in(self, sent: TestResponse, number: str = "1234567") -> TestResponse:
+        """Go the whole way of the sign-in pages, from the redirect that leads there to the one that leaves."""
+        page = self.get(sent.location)
+        sent = self.submit(page, identifier=f"m{number}@example.org", password=PASSWORD)
+        page = self.get(sent.location)
+        sent = self.submit(page, code=self.world.mailed_code())
+        page = self.get(sent.location)
+        sent = self.submit(page, trust="no")
+        return self.get(sent.location)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One authorization request of a party, with what only the party knows."""
+
+    parameters: dict[str, str]
+    verifier: str
+
+    @property
+    def url(self) -> str:
+        return "/oauth2/authorize?" + urlencode(self.parameters)
+
+
+class Party:
+    """A relying party that follows the standards, and its own way to make them go wrong."""
+
+    def __init__(self, world: World, client_id: str) -> None:
+        self.world = world
+        self.client_id = client_id
+        more = CLIENTS[client_id]
+        self.method = more.get("token_endpoint_auth_method", "client_secret_basic")
+        self.redirect_uri = more.get("redirect_uris", [f"http://127.0.0.1:9/{client_id}/cb"])[0]
+        self.http = world.app.test_client()
+
+    def ask(self, **changes: str | None) -> Asked:
+        """An authorization request; a change to None leaves the parameter out."""
+        verifier = secrets.token_urlsafe(48)
+        digest = hashlib.sha256(verifier.encode()).digest()
+        parameters = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": self.redirect_uri,
+            "scope": "openid",
+            "state": secrets.token_urlsafe(12),
+            "nonce": secrets.token_urlsafe(12),
+            "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+            "code_challenge_method": "S256",
+            **changes,
+        }
+        return Asked({name: value for name, value in parameters.items() if value is not None}, verifier)
+
+    def code_for(self, browser: Browser, asked: Asked) -> str:
+        """The code that a signed-in browser brings back."""
+        answer = back_at(browser.get(asked.url))
+        assert "code" in answer, answer
+        assert answer["state"] == asked.parameters["state"]
+        return answer["code"]
+
+    def redeem(self, code: str, asked: Asked, **changes: str | None) -> TestResponse:
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": asked.parameters["redirect_uri"],
+            "code_verifier": asked.verifier,
+            **changes,
+        }
+        return self.token({name: value for name, value in form.items() if value is not None})
+
+    def token(self, form, *, headers=None, secret: str | None = None) -> TestResponse:
+        headers = dict(headers or {})
+        secret = secret or secret_of(self.client_id)
+        if self.method == "client_secret_basic":
+            headers.setdefault("Authorization", basic(self.client_id, secret))
+        elif isinstance(form, dict):
+            form = {"client_id": self.client_id, **form}
+            if self.method == "client_secret_post":
+                form = {"client_secret": secret, **form}
+        return self.http.post("/oauth2/token", data=form, headers=headers, base_url=ISSUER)
+
+    def tokens(self, browser: Browser, **changes: str | None) -> dict:
+        """The whole flow: what the token endpoint gives for a signed-in browser."""
+        asked = self.ask(**changes)
+        response = self.redeem(self.code_for(browser, asked), asked)
+        assert response.status_code == 200, response.text
+        return response.json
+
+    def userinfo(self, access_token: str, method: str = "GET") -> TestResponse:
+        headers = {"Authorization": f"Bearer {access_token}"}
+        return self.http.open("/oauth2/userinfo", method=method, headers=headers, base_url=ISSUER)
+
+
+def basic(client_id: str, secret: str) -> str:
+    """HTTP Basic as RFC 6749 section 2.3.1 has it: each half form-encoded first."""
+    pair = urlencode({client_id: secret}).replace("=", ":", 1)
+    return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+def back_at(response: TestResponse) -> dict[str, str]:
+    """What a redirect to the client carries in its query, with its iss checked."""
+    assert response.status_code in {302, 303}, (response.status_code, response.text)
+    parts = urlsplit(response.location)
+    assert not parts.fragment
+    answer = dict(parse_qsl(parts.query, keep_blank_values=True))
+    assert answer.get("iss") == ISSUER, response.location
+    return answer
+
+
+def verified(token: str, world: World, *, audience: str, algorithms=("ES256", "RS256")) -> dict:
+    """The claims of a token, verified by PyJWT against the published keys as an independent party would."""
+    keys = world.app.test_client().get("/oauth2/jwks.json", base_url=ISSUER).json
+    header = jwt.get_unverified_header(token)
+    key = next(jwt.PyJWK(key) for key in keys["keys"] if key["kid"] == header["kid"])
+    claims = jwt.decode(
+        token,
+        key,
+        algorithms=list(algorithms),
+        audience=audience,
+        issuer=ISSUER,
+        options={"verify_exp": False, "verify_iat": False, "verify_nbf": False},
+    )
+    now = world.clock.now().timestamp()
+    assert claims["iat"] <= now < claims["exp"]
+    return claims
+
+
+def make_world(folder: Path, database: Database, settings: Settings) -> World:
+    clock = ManualClock()
+    app = create_app(settings, clock=clock, database=database)
+    world = World(app, settings, clock, database)
+    world.apply_clients()
+    return world
