@@ -34,7 +34,9 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Flask:
     )
     app = Flask(__name__)
     app.config |= {"MAX_CONTENT_LENGTH": LARGEST_BODY, "SEND_FILE_MAX_AGE_DEFAULT": 3600}
-    app.jinja_env.filters |= {"euros": french.euros, "day": french.day, "month": french.month}
+    app.jinja_env.add_extension(french.Typography)
+    for words in (french.euros, french.day, french.month, french.typeset):
+        app.jinja_env.filters[words.__name__] = words
     _add_pages(app, site)
     _add_error_pages(app)
     app.after_request(lambda answer: harden(site, answer))

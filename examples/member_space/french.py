@@ -1,6 +1,9 @@
-"""Dates and sums as a French reader expects them."""
+"""Dates, sums and spaces as a French reader expects them."""
 
+import re
 from datetime import date
+
+from jinja2.ext import Extension
 
 _MONTHS = (
     "Janvier", "Février", "Mars", "Avril", "Mai", "Juin",
@@ -24,3 +27,16 @@ def day(value: date) -> str:
 def month(value: date) -> str:
     """« Mars 2026 »."""
     return f"{_MONTHS[value.month - 1]} {value.year}"
+
+
+def typeset(text: str) -> str:
+    """Keep « ; : ! ? » on the line of the word before them, and quotation marks with what they hold."""
+    return re.sub(r" (?=[;:!?»](?!=))|(?<=«) ", "\N{NO-BREAK SPACE}", text)
+
+
+class Typography(Extension):
+    """Typeset the words of every template as it is read."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """The source with its French spaces. Jinja's own `!=` is left alone."""
+        return typeset(source)

@@ -56,7 +56,10 @@ class Enrolments:
             form=form,
             hidden=_hidden(visit, interaction),
             captcha=self.captcha.offer(visit, back=back),
-            rules=password_policy.describe(Profile(visit.kit.settings.password.profile)),
+            rules=password_policy.describe(
+                Profile(visit.kit.settings.password.profile),
+                accented=visit.kit.settings.password.accented_letters,
+            ),
             terms_url=f"/cgu?espace={visit.space.name}",
             sign_in_url=f"/connexion?i={interaction.id}" if interaction else "/connexion",
         )
@@ -77,9 +80,10 @@ class Enrolments:
         service.begin(
             visit, member_id=member.id, address=form.address, password_hash=stored, interaction_id=handle
         )
-        if handle is not None:
+        if interaction is not None and handle is not None:
             until = visit.now + visit.kit.settings.enrolment.return_within
             interactions.keep_until(visit.session, handle, until=until)
+            interaction.identifier = form.address
         return visit.see_other("/inscription/validation")
 
     def _is_acceptable(self, visit: Visit, form: EnrolmentForm) -> bool:

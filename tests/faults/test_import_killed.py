@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+import idp.core.audit
 import idp.subjects.accounts
 from idp.core.db import Base, Database
 from idp.subjects.members import Member, RegisterImport
@@ -50,7 +51,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    assert idp.subjects.accounts  # its table is created with the others
+    assert idp.core.audit  # these tables are created with the others
+    assert idp.subjects.accounts
     database = Database(database_url)
     Base.metadata.create_all(database.engine)
     yield database

@@ -1,0 +1,119 @@
+"""A member in front of Chromium: types, reads mails in the mailbox page, copies captchas."""
+
+import json
+import re
+import time
+import urllib.request
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from playwright.sync_api import Page
+from sqlalchemy import select
+
+from idp.captcha import challenge
+from idp.captcha.challenge import CaptchaChallenge
+from idp.core.db import Database
+from idp.core.secrets import Vault
+
+PATIENCE = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A running demo: its addresses, its folder, and the members that it printed."""
+
+    base: int
+    folder: Path
+    members: list[tuple[str, str]]
+
+    @property
+    def provider(self) -> str:
+        """The issuer."""
+        return f"http://127.0.0.1:{self.base}"
+
+    @property
+    def member_space(self) -> str:
+        """The public page's address."""
+        return f"http://127.0.0.1:{self.base + 2}"
+
+    @property
+    def mailbox(self) -> str:
+        """The mailbox page's address."""
+        return f"http://127.0.0.1:{self.base + 25}"
+
+    def captcha_answer(self, picture_url: str) -> str:
+        """What a person reads in the picture: opened with the demo's own secret."""
+        vault = Vault.from_root((self.folder / "secrets" / "secret_key").read_text(encoding="ascii").strip())
+        name = picture_url.rsplit("/", 1)[-1].removesuffix(".png")
+        database = Database(f"sqlite:///{self.folder / 'parvis.db'}")
+        with database.reading() as session:
+            sealed = session.execute(select(CaptchaChallenge.answer).where(CaptchaChallenge.id == name)).scalar_one()
+        database.dispose()
+        return vault.unseal(challenge.SEAL, sealed, bound_to=name).decode()
+
+    def mail(self, to: str, *, holding: str) -> str:
+        """The text of the newest mail to an address that holds a pattern; waits for the worker."""
+        until = time.monotonic() + PATIENCE.total_seconds()
+        while time.monotonic() < until:
+            with urllib.request.urlopen(f"{self.mailbox}/api/messages?to={to}") as answer:
+                messages = json.load(answer)
+            texts = [message["text"].replace("\r\n", "\n") for message in messages]
+            found = [text for text in texts if re.search(holding, text, re.MULTILINE)]
+            if found:
+                return found[0]
+            time.sleep(0.2)
+        raise AssertionError(f"no mail to {to} that holds {holding}")
+
+
+@dataclass
+class Member:
+    """One person with one browser."""
+
+    page: Page
+    demo: Demo
+    number: str
+    code: str
+    email: str
+    password: str = "Ardoise!Prairie27"
+
+    def copy_captcha(self) -> None:
+        """Read the picture and type it."""
+        source = self.page.locator(".captcha img").get_attribute("src") or ""
+        self.page.fill("input[name=captcha]", self.demo.captcha_answer(source))
+
+    def enrol(self) -> None:
+        """« Mes infos »."""
+        page = self.page
+        page.fill("input[name=member_number]", self.number)
+        page.fill("input[name=access_code]", self.code.upper())
+        page.fill("input[name=email]", self.email)
+        page.fill("input[name=password]", self.password)
+        page.fill("input[name=password_confirm]", self.password)
+        page.check("input[name=terms]")
+        self.copy_captcha()
+        page.click("text=Créer mon compte")
+
+    def activate(self) -> None:
+        """Open the link of the mail and press its button."""
+        text = self.demo.mail(self.email, holding=r"^http\S+/inscription/activer/\S+$")
+        link = re.search(r"^http\S+/inscription/activer/\S+$", text, re.MULTILINE)
+        assert link is not None
+        self.page.goto(link[0])
+        self.page.click("button:has-text('Je valide mon inscription')")
+
+    def give_password(self) -> None:
+        """« Connexion à votre compte »."""
+        self.page.fill("input[name=identifier]", self.email)
+        self.page.fill("input[name=password]", self.password)
+        if self.page.locator(".captcha img").count():
+            self.copy_captcha()
+        self.page.click("button:has-text('Se connecter')")
+
+    def give_code(self) -> None:
+        """The code of the mail."""
+        text = self.demo.mail(self.email, holding=r"^\d{3} ?\d{3}$")
+        code = re.search(r"^\d{3} ?\d{3}$", text, re.MULTILINE)
+        assert code is not None
+        self.page.fill("input[name=code]", code[0])
+        self.page.click("button:has-text('Valider')")

@@ -1,0 +1,49 @@
+"""The whole journey in Chromium, on the demo's own processes."""
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.member import Demo, Member
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("demo"), pytest.mark.timeout(180)]
+
+
+@pytest.mark.parametrize(("javascript", "width", "index"), [(False, 1280, 0), (True, 320, 1)])
+def test_a_member_goes_from_the_public_page_to_their_reimbursements(
+    demo: Demo, chromium: Browser, javascript: bool, width: int, index: int
+):
+    context = chromium.new_context(
+        java_script_enabled=javascript, locale="fr-FR", viewport={"width": width, "height": 800}
+    )
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    number, code = demo.members[index]
+    member = Member(page, demo, number, code, email=f"membre{index}@example.org")
+
+    page.goto(demo.member_space)
+    page.click("a:has-text('Espace Adhérent')")
+    page.click("text=Créer son compte")
+    member.enrol()
+    member.activate()
+    page.click("text=Me connecter")
+    member.give_password()
+    member.give_code()
+    page.click("text=Oui, se fier à cet appareil")
+
+    expect(page.locator("h1")).to_contain_text("Bienvenue dans votre espace")
+    expect(page.locator("main")).to_contain_text("Mes derniers remboursements")
+    expect(page.locator("main")).to_contain_text("Remboursé le")
+
+    # The next sign-in on this browser asks for the password and for no code, nor for the captcha.
+    page.locator("button:has-text('Se déconnecter'), a:has-text('Se déconnecter')").first.click()
+    if page.url.startswith(f"{demo.member_space}/logout"):
+        page.click("main button:has-text('Se déconnecter')")
+    expect(page.locator("h1")).to_contain_text("déconnecté")
+    page.goto(demo.member_space)
+    page.click("a:has-text('Espace Adhérent')")
+    assert page.locator(".captcha").count() == 0
+    member.give_password()
+    expect(page.locator("h1")).to_contain_text("Bienvenue dans votre espace")
+    assert complaints == []
+    context.close()
