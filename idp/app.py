@@ -56,7 +56,9 @@ class Parts:
 def create_app(settings: Settings, *, clock: Clock | None = None, database: Database | None = None) -> Flask:
     """The provider as a WSGI app; nothing is read from the environment here."""
     app = Flask("idp", template_folder=None, static_folder=str(Path(__file__).parent / "web" / "static"))
-    app.config.update(MAX_CONTENT_LENGTH=LARGEST_BODY, MAX_FORM_PARTS=MOST_FIELDS, MAX_FORM_MEMORY_SIZE=LARGEST_BODY)
+    app.config.update(
+        MAX_CONTENT_LENGTH=LARGEST_BODY, MAX_FORM_PARTS=MOST_FIELDS, MAX_FORM_MEMORY_SIZE=LARGEST_BODY
+    )
     parts = _parts(app, settings, clock or SystemClock(), database)
     app.extensions["parvis"] = parts
     templates.prepare(app)

@@ -45,8 +45,15 @@ def fail(message: str) -> NoReturn:
 
 
 @main.command()
-@click.option("--port-base", type=click.IntRange(1024, 65000), help="Move every port: N, N+1, N+2, N+25 and N+26.")
-@click.option("--directory", type=click.Path(file_okay=False, path_type=Path), default=Path("var/demo"), show_default=True)
+@click.option(
+    "--port-base", type=click.IntRange(1024, 65000), help="Move every port: N, N+1, N+2, N+25 and N+26."
+)
+@click.option(
+    "--directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("var/demo"),
+    show_default=True,
+)
 def demo(port_base: int | None, directory: Path) -> None:
     """Run everything on loopback: provider, member-data service, member space, mailbox."""
     from idp.demo import Demo, DemoFailed
@@ -167,10 +174,14 @@ def config_show() -> None:
 def errors(*, as_json: bool) -> None:
     """Every error number, with what the help desk says and the operator checks."""
     if as_json:
-        click.echo(json.dumps({number: entry.member or entry.operator for number, entry in CATALOGUE.items()}))
+        click.echo(
+            json.dumps({number: entry.member or entry.operator for number, entry in CATALOGUE.items()})
+        )
         return
     for number, entry in CATALOGUE.items():
-        click.echo(f"{number}  {entry.title}\n    help desk: {entry.help_desk}\n    operator:  {entry.operator}")
+        click.echo(
+            f"{number}  {entry.title}\n    help desk: {entry.help_desk}\n    operator:  {entry.operator}"
+        )
 
 
 if __name__ == "__main__":

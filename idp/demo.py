@@ -94,7 +94,9 @@ class Demo:
     def _prepare_and_start(self) -> None:
         for what, port in self._ports.all().items():
             if not _is_free(port):
-                message = f"P-9005: port {port} for {what} is taken: stop what listens there, or use --port-base N"
+                message = (
+                    f"P-9005: port {port} for {what} is taken: stop what listens there, or use --port-base N"
+                )
                 raise DemoFailed(message)
         self._folder.mkdir(parents=True, exist_ok=True)
         click.echo("Preparing the database, the register and the clients …")
@@ -183,7 +185,14 @@ class Demo:
     def _start(self, environment: dict[str, str], secrets_of_doors: dict[str, str]) -> None:
         ports = self._ports
         issuer = environment["PARVIS_ISSUER"]
-        mailbox = ["-m", "examples.mailbox", "--smtp-port", str(ports.smtp), "--http-port", str(ports.mailbox)]
+        mailbox = [
+            "-m",
+            "examples.mailbox",
+            "--smtp-port",
+            str(ports.smtp),
+            "--http-port",
+            str(ports.mailbox),
+        ]
         self._spawn("mailbox", [*mailbox, "--directory", str(self._folder / "mailbox")], environment)
         self._spawn("provider", ["-m", "idp.cli", "run"], environment)
         self._spawn("worker", ["-m", "idp.cli", "worker"], environment)
@@ -192,7 +201,11 @@ class Demo:
             "MEMBER_DATA_AUDIENCE": environment["PARVIS_OIDC__MEMBER_DATA_AUDIENCE"],
             "MEMBER_DATA_DATABASE": str(self._folder / "member_data.db"),
         }
-        self._spawn("member-data", _granian("examples.member_data.wsgi:app", ports.member_data), {**environment, **data})
+        self._spawn(
+            "member-data",
+            _granian("examples.member_data.wsgi:app", ports.member_data),
+            {**environment, **data},
+        )
         space = {
             "SPACE_ISSUER": issuer,
             "SPACE_BASE_URL": f"http://127.0.0.1:{ports.member_space}",
@@ -200,7 +213,11 @@ class Demo:
             "SPACE_DATABASE": str(self._folder / "member_space.db"),
             **{f"SPACE_SECRET_{door.upper()}": value for door, value in secrets_of_doors.items()},
         }
-        self._spawn("member-space", _granian("examples.member_space.wsgi:app", ports.member_space), {**environment, **space})
+        self._spawn(
+            "member-space",
+            _granian("examples.member_space.wsgi:app", ports.member_space),
+            {**environment, **space},
+        )
         for path, port in (
             ("/.well-known/openid-configuration", ports.provider),
             ("/health", ports.member_data),
@@ -214,7 +231,7 @@ class Demo:
         logs.mkdir(exist_ok=True)
         with (logs / f"{name}.log").open("ab") as log:
             # A group of its own, so that Ctrl-C reaches the demo first and it stops all in order.
-            self._children[name] = subprocess.Popen(  # noqa: S603 (our own interpreter and modules)
+            self._children[name] = subprocess.Popen(
                 [sys.executable, *arguments],
                 env=environment,
                 stdout=log,
@@ -313,4 +330,3 @@ def _never_enrolled(database: Database, register: Path) -> list[tuple[str, str]]
 
 def _as_interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
-

@@ -57,7 +57,11 @@ def settings_file() -> str:
         if head != section:
             lines += ["", f"[{head}]"]
             section = head
-        lines += ["", f"# {meaning}", f"# {leaf} = {_toml(default) if default is not None else '(no default: a secret)'}"]
+        lines += [
+            "",
+            f"# {meaning}",
+            f"# {leaf} = {_toml(default) if default is not None else '(no default: a secret)'}",
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -89,7 +89,9 @@ def issue_again(session: Session, transaction: Transaction) -> Code | NotSent:
     if resend_wait(session, transaction) > timedelta(0):
         return NotSent.TOO_SOON
     ends_at = transaction.now + rules.interaction_lifetime
-    if not throttles.spend_until(session, f"resends:{transaction.id}", limit=rules.code_resends, ends_at=ends_at):
+    if not throttles.spend_until(
+        session, f"resends:{transaction.id}", limit=rules.code_resends, ends_at=ends_at
+    ):
         return NotSent.NO_RESENDS_LEFT
     return issue(session, transaction)
 

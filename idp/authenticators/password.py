@@ -21,7 +21,9 @@ LONGEST_IDENTIFIER = 254
 # Wrong passwords for one subject from one network: five free, then 2 s, doubled up to a quarter of an hour.
 FROM_ONE_NETWORK = Schedule(free=5, first=timedelta(seconds=2), longest=timedelta(minutes=15))
 # From all networks together the wait stays short, so that strangers' guesses never stop the owner for long.
-FROM_ANYWHERE = Schedule(free=20, first=timedelta(seconds=1), longest=timedelta(seconds=3), calm=timedelta(hours=1))
+FROM_ANYWHERE = Schedule(
+    free=20, first=timedelta(seconds=1), longest=timedelta(seconds=3), calm=timedelta(hours=1)
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,9 +68,7 @@ def cookie_name(vault: Vault, account_id: str) -> str:
     return "device_" + vault.mac("device-cookie-name", account_id)[:16]
 
 
-def trust(
-    session: Session, *, vault: Vault, account: Account, name: str, now: datetime
-) -> Trusted:
+def trust(session: Session, *, vault: Vault, account: Account, name: str, now: datetime) -> Trusted:
     """Trust this browser for this account from now on."""
     presented = _Presented(series=new_id(), counter=0, secret=secrets.token())
     row = TrustedDeviceRow(
@@ -112,7 +110,11 @@ def use(
     and the device is revoked.
     """
     presented = _read(cookie)
-    row = None if presented is None else _find(session, presented, vault=vault, account=account, rules=rules, now=now)
+    row = (
+        None
+        if presented is None
+        else _find(session, presented, vault=vault, account=account, rules=rules, now=now)
+    )
     if presented is None or row is None:
         return Refusal.UNKNOWN
     match _distance(row, presented, vault):
@@ -128,7 +130,7 @@ def use(
             return Refusal.THEFT
 
 
-def _find(  # noqa: PLR0913
+def _find(
     session: Session, presented: _Presented, *, vault: Vault, account: Account, rules: Rules, now: datetime
 ) -> TrustedDeviceRow | None:
     return session.execute(
@@ -176,7 +178,7 @@ def _rotate(
     return Trusted(row.id, _write(successor))
 
 
-def _renewed(  # noqa: PLR0913
+def _renewed(
     session: Session, row: TrustedDeviceRow, presented: _Presented, *, steps: int, vault: Vault, now: datetime
 ) -> Trusted:
     session.execute(update(TrustedDeviceRow).where(TrustedDeviceRow.id == row.id).values(last_used_at=now))
@@ -195,7 +197,9 @@ def tried_well(session: Session, device_id: str) -> None:
     throttles.restore(session, f"device:{device_id}")
 
 
-def live_devices(session: Session, account: Account, *, rules: Rules, now: datetime) -> list[TrustedDeviceRow]:
+def live_devices(
+    session: Session, account: Account, *, rules: Rules, now: datetime
+) -> list[TrustedDeviceRow]:
     """The devices that this account trusts, the last used first."""
     rows = (
         select(TrustedDeviceRow)

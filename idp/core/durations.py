@@ -15,7 +15,9 @@ def parse_duration(value: Any) -> Any:  # noqa: ANN401 (whatever a file or the e
     if isinstance(value, str):
         match = _WRITTEN.fullmatch(value.strip())
         if match is None:
-            message = f"{value!r} is not a duration: write a whole number and a unit, such as 90s, 5m, 12h or 90d"
+            message = (
+                f"{value!r} is not a duration: write a whole number and a unit, such as 90s, 5m, 12h or 90d"
+            )
             raise ValueError(message)
         return timedelta(**{_UNITS[match[2]]: int(match[1])})
     if isinstance(value, int | float):
@@ -33,4 +35,6 @@ def write_duration(value: timedelta) -> str:
     return f"{milliseconds}ms" if milliseconds else "0s"
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration, when_used="json")]
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration, when_used="json")
+]

@@ -11,7 +11,9 @@ QUIET = ("authlib", "joserfc", "sqlalchemy.engine", "flask-limiter", "httpx")
 
 def prepare(*, level: int = logging.INFO) -> None:
     """Set logging up for a process of ours."""
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s %(message)s", force=True)
+    logging.basicConfig(
+        stream=sys.stderr, level=level, format="%(levelname)s %(name)s %(message)s", force=True
+    )
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(

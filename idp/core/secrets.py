@@ -56,7 +56,9 @@ class Vault:
 
     def _derive(self, purpose: str) -> bytes:
         """32 bytes for this purpose only."""
-        return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"parvis:" + purpose.encode()).derive(self._root)
+        return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"parvis:" + purpose.encode()).derive(
+            self._root
+        )
 
     def mac(self, purpose: str, *parts: str) -> str:
         """HMAC-SHA-256 in hexadecimal over the parts, each with its length so that none can slide."""

@@ -119,7 +119,9 @@ def _explain(problem: ValidationError) -> str:
             lines.append(_unknown(f"setting {dotted}", dotted, set(names())))
         elif error["type"] == "missing":
             variable = PREFIX + dotted.upper().replace(".", "__")
-            lines.append(f"P-9001: the setting {dotted} is missing: set {variable}, or put it in a secret file")
+            lines.append(
+                f"P-9001: the setting {dotted} is missing: set {variable}, or put it in a secret file"
+            )
         else:
             lines.append(f"P-9001: the setting {dotted}: {error['msg'].removeprefix('Value error, ')}")
     return "\n".join(lines)

@@ -98,7 +98,9 @@ def _window_start(now: datetime, window: timedelta) -> datetime:
 def attempt(session: Session, key: str, *, schedule: Schedule, now: datetime) -> timedelta | None:
     """Count one try before it is compared. None: go on. Otherwise nothing was counted: wait this long."""
     row = session.execute(
-        select(Delay.failures, Delay.allowed_at).where(Delay.key == key, Delay.forgotten_at > now).with_for_update()
+        select(Delay.failures, Delay.allowed_at)
+        .where(Delay.key == key, Delay.forgotten_at > now)
+        .with_for_update()
     ).one_or_none()
     if row is not None and row.allowed_at > now:
         wait: timedelta = row.allowed_at - now

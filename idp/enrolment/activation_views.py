@@ -18,7 +18,7 @@ from idp.subjects.one_time import Purpose
 from idp.web.kit import Visit
 
 LONGEST_TOKEN = 64
-WRONG_PASSWORD = "Ce n’est pas le mot de passe choisi à l’inscription. Vérifiez-le, puis recommencez."  # noqa: S105 (a sentence)
+WRONG_PASSWORD = "Ce n’est pas le mot de passe choisi à l’inscription. Vérifiez-le, puis recommencez."
 
 
 def blueprint(parts: Enrolments) -> Blueprint:
@@ -62,7 +62,9 @@ class _Views:
         if not form.validate():
             return False
         tries = visit.kit.settings.enrolment.password_tries
-        if not throttles.spend_until(visit.session, _budget(enrolment), limit=tries, ends_at=enrolment.expires_at):
+        if not throttles.spend_until(
+            visit.session, _budget(enrolment), limit=tries, ends_at=enrolment.expires_at
+        ):
             form.password.errors = [WRONG_PASSWORD]
             return False
         visit.session.commit()
@@ -109,7 +111,9 @@ def _code(visit: Visit) -> Response:
 def _of_link(visit: Visit, token: str) -> Enrolment:
     found = None
     if len(token) <= LONGEST_TOKEN:
-        found = one_time.find_link(visit.session, vault=visit.kit.vault, purpose=Purpose.ENROLMENT_LINK, token=token)
+        found = one_time.find_link(
+            visit.session, vault=visit.kit.vault, purpose=Purpose.ENROLMENT_LINK, token=token
+        )
     enrolment = enrolments.by_id(visit.session, found) if found is not None else None
     if enrolment is None:
         raise Problem("P-1001")
@@ -147,10 +151,13 @@ def _link_page(visit: Visit, enrolment: Enrolment, form: ActivationForm) -> Resp
 
 
 def _mode(visit: Visit, enrolment: Enrolment, left: int) -> str:
-    if enrolment.activated_at is not None or accounts.by_member(visit.session, enrolment.member_id) is not None:
+    if (
+        enrolment.activated_at is not None
+        or accounts.by_member(visit.session, enrolment.member_id) is not None
+    ):
         return "already"
     if not enrolment.is_open(visit.now):
         return "lapsed"
     if _is_own_browser(visit, enrolment):
         return "button"
-    return "password" if left > 0 else "lapsed"
+    return "password" if left > 0 else "exhausted"

@@ -16,7 +16,9 @@ LONG = "Cette réponse est trop longue : vérifiez-la."
 class EmailForm(Form):
     """An address alone, to correct the one that was typed."""
 
-    email = StringField("Adresse email", [InputRequired("Écrivez votre adresse email."), Length(max=254, message=LONG)])
+    email = StringField(
+        "Adresse email", [InputRequired("Écrivez votre adresse email."), Length(max=254, message=LONG)]
+    )
 
     def validate_email(self, field: StringField) -> None:
         """One parser decides what an address is."""
@@ -33,12 +35,18 @@ class EnrolmentForm(EmailForm):
     """« Mes infos »."""
 
     member_number = StringField(
-        "Numéro d’adhérent",
-        [InputRequired("Écrivez votre numéro d’adhérent : il est sur vos courriers."), Length(max=64, message=LONG)],
+        "Numéro d'adhérent",
+        [
+            InputRequired("Écrivez votre numéro d’adhérent : il est sur vos courriers."),
+            Length(max=64, message=LONG),
+        ],
     )
     access_code = StringField(
-        "Code d’accès extranet",
-        [InputRequired("Écrivez votre code d’accès extranet : il est sur vos relevés."), Length(max=64, message=LONG)],
+        "Code d'accès extranet",
+        [
+            InputRequired("Écrivez votre code d’accès extranet : il est sur vos relevés."),
+            Length(max=64, message=LONG),
+        ],
     )
     password = PasswordField("Choisissez votre mot de passe", [InputRequired("Choisissez un mot de passe.")])
     password_confirm = PasswordField(
@@ -50,7 +58,7 @@ class EnrolmentForm(EmailForm):
     )
     captcha = StringField("Recopiez les caractères de l’image")
     terms = BooleanField(
-        "J’accepte les conditions générales d’utilisation",
+        "J'accepte les conditions générales d'utilisation",
         [InputRequired("Pour créer votre compte, acceptez les conditions générales d’utilisation.")],
     )
 
@@ -82,5 +90,6 @@ class ActivationForm(Form):
     """The password just chosen, where the link is opened in another browser."""
 
     password = PasswordField(
-        "Mot de passe", [InputRequired("Écrivez le mot de passe que vous venez de choisir."), Length(max=1000, message=LONG)]
+        "Mot de passe",
+        [InputRequired("Écrivez le mot de passe que vous venez de choisir."), Length(max=1000, message=LONG)],
     )

@@ -23,7 +23,8 @@ from idp.subjects.directory import DirectoryUnavailable, MemberDirectory, Regist
 from idp.subjects.enrolments import Enrolment
 from idp.web.kit import Kit, Visit
 
-REFRESH = timedelta(seconds=5)
+# Often enough to notice, seldom enough for a screen reader to finish its sentence.
+REFRESH = timedelta(seconds=15)
 WRONG_PAIR = "Le numéro d’adhérent et le code d’accès ne vont pas ensemble. Vérifiez-les sur votre courrier."
 TOO_MANY = "Vous avez commencé plusieurs inscriptions aujourd’hui. Ouvrez le dernier email reçu, ou recommencez demain."
 NAMES = "Le mot de passe ne doit contenir ni votre nom, ni votre prénom."
@@ -50,7 +51,9 @@ class Enrolments:
 
     def first_page(self, visit: Visit, form: EnrolmentForm, interaction: Interaction | None) -> Response:
         """« Mes infos », with what was typed, never passwords."""
-        back = f"/inscription?i={interaction.id}" if interaction else f"/inscription?espace={visit.space.name}"
+        back = (
+            f"/inscription?i={interaction.id}" if interaction else f"/inscription?espace={visit.space.name}"
+        )
         return visit.page(
             "inscription.html",
             form=form,
@@ -202,7 +205,11 @@ def of_browser(visit: Visit) -> Enrolment | None:
 def _interaction(visit: Visit) -> Interaction | None:
     handle = visit.request.form.get("i") or visit.request.args.get("i") or ""
     found = interactions.find(visit.session, handle, browser=visit.browser, now=visit.now)
-    name = found.asked.space if found else visit.request.form.get("espace") or visit.request.args.get("espace") or ""
+    name = (
+        found.asked.space
+        if found
+        else visit.request.form.get("espace") or visit.request.args.get("espace") or ""
+    )
     visit.space = visit.kit.spaces.get(name) or visit.space
     return found
 

@@ -53,10 +53,17 @@ def send_mail(visit: Visit, enrolment: Enrolment) -> None:
         digits=CODE_DIGITS,
     )
     outcome = Outcome(enrolment.outcome)
-    context = {"sign_in_url": f"{settings.issuer}/connexion", "recover_url": f"{settings.issuer}/acces-perdus"}
+    context = {
+        "sign_in_url": f"{settings.issuer}/connexion",
+        "recover_url": f"{settings.issuer}/acces-perdus",
+    }
     if outcome is Outcome.NEW:
         hours = max(1, lifetime // timedelta(hours=1))
-        context = {"link": f"{settings.issuer}/inscription/activer/{token}", "code": code, "hours": str(hours)}
+        context = {
+            "link": f"{settings.issuer}/inscription/activer/{token}",
+            "code": code,
+            "hours": str(hours),
+        }
     enrolment.mails += 1
     enrolment.mailed_at = visit.now
     enrolment.outbox_id = visit.mail(

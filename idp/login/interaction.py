@@ -110,7 +110,9 @@ class Interaction(Base):
         self.inherited = ""
 
 
-def start(session: Session, *, browser: str, demand: Demand, now: datetime, lifetime: timedelta) -> Interaction:
+def start(
+    session: Session, *, browser: str, demand: Demand, now: datetime, lifetime: timedelta
+) -> Interaction:
     """A new interaction of this browser; nothing is proved yet."""
     row = Interaction(
         id=new_id(),
@@ -167,7 +169,9 @@ def end(session: Session, interaction: Interaction, *, now: datetime) -> bool:
 def keep_until(session: Session, handle: str, *, until: datetime) -> None:
     """Keep a request alive while its member waits for a mail."""
     session.execute(
-        update(Interaction).where(Interaction.id == handle, Interaction.expires_at < until).values(expires_at=until)
+        update(Interaction)
+        .where(Interaction.id == handle, Interaction.expires_at < until)
+        .values(expires_at=until)
     )
 
 

@@ -79,7 +79,11 @@ def _interaction(visit: Visit) -> Interaction:
         space = visit.kit.spaces.get(visit.request.args.get("espace", "")) or visit.kit.spaces.default
         lifetime = visit.kit.settings.sign_in.interaction_lifetime
         found = interactions.start(
-            visit.session, browser=visit.browser, demand=default_demand(space), now=visit.now, lifetime=lifetime
+            visit.session,
+            browser=visit.browser,
+            demand=default_demand(space),
+            now=visit.now,
+            lifetime=lifetime,
         )
     demand = found.asked
     visit.space = visit.kit.spaces[demand.space]

@@ -18,9 +18,21 @@ class Account(Base):
 
     __tablename__ = "account"
     __table_args__ = (
-        Index("uq_account_member_id", "member_id", unique=True, sqlite_where=_NOT_ENDED, postgresql_where=_NOT_ENDED),
-        Index("uq_account_email_folded", "email_folded", unique=True, sqlite_where=_NOT_ENDED, postgresql_where=_NOT_ENDED),
-    )  # fmt: skip
+        Index(
+            "uq_account_member_id",
+            "member_id",
+            unique=True,
+            sqlite_where=_NOT_ENDED,
+            postgresql_where=_NOT_ENDED,
+        ),
+        Index(
+            "uq_account_email_folded",
+            "email_folded",
+            unique=True,
+            sqlite_where=_NOT_ENDED,
+            postgresql_where=_NOT_ENDED,
+        ),
+    )
 
     id: Mapped[str] = mapped_column(Text, primary_key=True, default=new_id)
     member_id: Mapped[str] = mapped_column(ForeignKey("member.id"))
@@ -124,7 +136,9 @@ def open_if_none(session: Session, *, now: datetime, **values: str | datetime) -
 def set_password_hash(session: Session, account_id: str, *, former: str, stored: str) -> None:
     """Renew a stored hash, unless another request changed it meanwhile."""
     session.execute(
-        update(Account).where(Account.id == account_id, Account.password_hash == former).values(password_hash=stored)
+        update(Account)
+        .where(Account.id == account_id, Account.password_hash == former)
+        .values(password_hash=stored)
     )
 
 

@@ -87,7 +87,9 @@ def newest_of_browser(session: Session, browser: str) -> Enrolment | None:
 def newest_open_for(session: Session, *, identifier: str, now: datetime) -> Enrolment | None:
     """The newest attempt that can be activated and was made with this address or member number."""
     matches = (
-        Enrolment.email_folded == emails.fold(identifier) if "@" in identifier else Member.member_number == identifier
+        Enrolment.email_folded == emails.fold(identifier)
+        if "@" in identifier
+        else Member.member_number == identifier
     )
     return session.execute(
         select(Enrolment)
@@ -131,7 +133,9 @@ def activate(session: Session, enrolment: Enrolment, *, now: datetime) -> Activa
     session.execute(
         update(Enrolment)
         .where(
-            Enrolment.member_id == enrolment.member_id, Enrolment.id != enrolment.id, Enrolment.voided_at.is_(None)
+            Enrolment.member_id == enrolment.member_id,
+            Enrolment.id != enrolment.id,
+            Enrolment.voided_at.is_(None),
         )
         .values(voided_at=now)
     )

@@ -59,23 +59,33 @@ def issue_link(
 ) -> str:
     """A link token of 256 bits for one thing; found again by its keyed hash."""
     token = secrets.token()
-    _keep(session, purpose, binding, vault.mac(purpose, token), now, lifetime)
+    _keep(session, purpose, binding, mac=vault.mac(purpose, token), now=now, lifetime=lifetime)
     return token
 
 
 def issue_code(
-    session: Session, *, vault: Vault, purpose: Purpose, binding: str, now: datetime, lifetime: timedelta, digits: int
+    session: Session,
+    *,
+    vault: Vault,
+    purpose: Purpose,
+    binding: str,
+    now: datetime,
+    lifetime: timedelta,
+    digits: int,
 ) -> str:
     """A code of so many digits for one thing."""
     code = secrets.digits(digits)
-    _keep(session, purpose, binding, vault.mac(purpose, binding, code), now, lifetime)
+    _keep(session, purpose, binding, mac=vault.mac(purpose, binding, code), now=now, lifetime=lifetime)
     return code
 
 
-def _keep(session: Session, purpose: Purpose, binding: str, mac: str, now: datetime, lifetime: timedelta) -> None:
+def _keep(
+    session: Session, purpose: Purpose, binding: str, *, mac: str, now: datetime, lifetime: timedelta
+) -> None:
+    expires_at = now + lifetime
     session.add(
         OneTimeSecret(
-            id=new_id(), purpose=purpose, binding=binding, mac=mac, created_at=now, expires_at=now + lifetime
+            id=new_id(), purpose=purpose, binding=binding, mac=mac, created_at=now, expires_at=expires_at
         )
     )
     session.flush()
@@ -89,8 +99,16 @@ def find_link(session: Session, *, vault: Vault, purpose: Purpose, token: str) -
     return session.execute(row).scalar_one_or_none()
 
 
-def spend_code(  # noqa: PLR0913 (each is named at the call)
-    session: Session, *, vault: Vault, purpose: Purpose, binding: str, entry: str, tries: int, budget: str, now: datetime
+def spend_code(
+    session: Session,
+    *,
+    vault: Vault,
+    purpose: Purpose,
+    binding: str,
+    entry: str,
+    tries: int,
+    budget: str,
+    now: datetime,
 ) -> Spent | Refusal:
     """Count the try, then compare it with the codes alive, then use the right one up.
 
@@ -128,7 +146,9 @@ def _alive(session: Session, purpose: Purpose, binding: str, now: datetime) -> l
 def _use(session: Session, secret_id: str, now: datetime) -> bool:
     used = (
         update(OneTimeSecret)
-        .where(OneTimeSecret.id == secret_id, OneTimeSecret.spent_at.is_(None), OneTimeSecret.expires_at > now)
+        .where(
+            OneTimeSecret.id == secret_id, OneTimeSecret.spent_at.is_(None), OneTimeSecret.expires_at > now
+        )
         .values(spent_at=now)
         .returning(OneTimeSecret.id)
         .execution_options(synchronize_session=False)

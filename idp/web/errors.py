@@ -14,7 +14,15 @@ from idp.web.kit import Kit
 log = structlog.get_logger(__name__)
 
 MACHINES = ("/oauth2/token", "/oauth2/userinfo", "/oauth2/jwks.json", "/.well-known/", "/captcha/altcha")
-OF_STATUS = {400: "P-4000", 403: "P-4003", 404: "P-4004", 405: "P-4005", 413: "P-4013", 414: "P-4013", 431: "P-4013"}
+OF_STATUS = {
+    400: "P-4000",
+    403: "P-4003",
+    404: "P-4004",
+    405: "P-4005",
+    413: "P-4013",
+    414: "P-4013",
+    431: "P-4013",
+}
 # RFC 6749 section 5.2 has no word for an outage; section 4.1.2.1 has these two.
 OAUTH_WORD = {503: "temporarily_unavailable", 500: "server_error"}
 A_MINUTE = timedelta(minutes=1)
@@ -48,7 +56,9 @@ def handle_failures(app: Flask, kit: Kit) -> None:
 
 def _answer(kit: Kit, entry: Entry, retry_after: timedelta | None) -> Response:
     if request.path.startswith(MACHINES):
-        response = jsonify(error=OAUTH_WORD.get(entry.status, "invalid_request"), error_description=entry.number)
+        response = jsonify(
+            error=OAUTH_WORD.get(entry.status, "invalid_request"), error_description=entry.number
+        )
     else:
         response = Response(_page(kit, entry, retry_after))
     response.status_code = entry.status
@@ -71,5 +81,5 @@ def _page(kit: Kit, entry: Entry, retry_after: timedelta | None) -> str:
         message=entry.member,
         retry_after=retry_after.total_seconds() if retry_after is not None else None,
         action_url="/",
-        action_label="Retour à l’accueil",
+        action_label="Retour à l'accueil",
     )

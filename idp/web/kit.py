@@ -106,7 +106,9 @@ class Visit(Call):
 
     def audit(self, event: str, account_id: str | None = None, **facts: str | int | bool) -> None:
         """Record a security event in this request's transaction."""
-        audit.record(self.session, now=self.now, event=event, account_id=account_id, network=self.network, **facts)
+        audit.record(
+            self.session, now=self.now, event=event, account_id=account_id, network=self.network, **facts
+        )
 
     def send_forms_to(self, url: str) -> None:
         """Let this page's forms end in a redirect to the origin of a validated address (CSP form-action)."""
@@ -123,7 +125,7 @@ class Visit(Call):
 class Kit:
     """The shared parts, made once by the app."""
 
-    def __init__(  # noqa: PLR0913 (the parts)
+    def __init__(
         self,
         *,
         settings: Settings,
@@ -268,4 +270,3 @@ def _refuse_odd_fields() -> None:
                 raise Problem("P-4000", detail=f"field {name[:40]} given {len(values)} times")
             if any(len(value) > LONGEST_FIELD or "\x00" in value for value in values):
                 raise Problem("P-4000", detail=f"field {name[:40]}")
-

@@ -57,7 +57,9 @@ def blueprint(kit: Kit) -> Blueprint:
 
     @pages.get("/theme/<name>.svg")
     def logo(name: str) -> Response:
-        return Response(_space(kit, name).logo_svg, mimetype="image/svg+xml", headers={"Cache-Control": A_DAY})
+        return Response(
+            _space(kit, name).logo_svg, mimetype="image/svg+xml", headers={"Cache-Control": A_DAY}
+        )
 
     kit.limit_pages(pages)
     return pages

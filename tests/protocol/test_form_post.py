@@ -29,7 +29,8 @@ def test_its_policy_lets_forms_go_to_that_origin_only_and_runs_no_inline_script(
     assert response.headers["Cache-Control"] == "no-store"
     soup = BeautifulSoup(response.text, "html.parser")
     assert all(script.get("src") for script in soup.find_all("script"))
-    assert member.get("/static/oidc/form_post.js").status_code == 200
+    with member.get("/static/oidc/form_post.js") as script:
+        assert script.status_code == 200
 
 
 def test_hostile_state_is_text_and_never_markup(rp, member):

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_plus, urlencode
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from flask import Flask, Response, jsonify, redirect, request
-from jwt.algorithms import ECAlgorithm
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from werkzeug.serving import make_server
 
 MEMBER_DATA = "http://127.0.0.1:8001"
@@ -28,19 +28,28 @@ CAMILLE = {
 }
 
 
-class SigningKey:
-    """An ES256 key pair with a name."""
+KINDS = {
+    "ES256": (lambda: ec.generate_private_key(ec.SECP256R1()), ECAlgorithm),
+    "RS256": (lambda: rsa.generate_private_key(65537, 2048), RSAAlgorithm),
+    "EdDSA": (ed25519.Ed25519PrivateKey.generate, OKPAlgorithm),
+}
 
-    def __init__(self, key_id: str) -> None:
-        self.key_id = key_id
-        self.private = ec.generate_private_key(ec.SECP256R1())
+
+class SigningKey:
+    """A key pair with a name."""
+
+    def __init__(self, key_id: str, algorithm: str = "ES256") -> None:
+        make, self._kind = KINDS[algorithm]
+        self.key_id, self.algorithm, self.private = key_id, algorithm, make()
 
     def public_jwk(self) -> dict:
-        jwk = json.loads(ECAlgorithm.to_jwk(self.private.public_key()))
-        return jwk | {"kid": self.key_id, "use": "sig", "alg": "ES256"}
+        jwk = json.loads(self._kind.to_jwk(self.private.public_key()))
+        return jwk | {"kid": self.key_id, "use": "sig", "alg": self.algorithm}
 
     def sign(self, claims: dict, typ: str | None = "JWT") -> str:
-        return jwt.encode(claims, self.private, algorithm="ES256", headers={"kid": self.key_id, "typ": typ})
+        # The layer below `jwt.encode`, which would refuse to sign the nonsense that some tests need.
+        payload, headers = json.dumps(claims).encode(), {"kid": self.key_id, "typ": typ}
+        return jwt.PyJWS().encode(payload, self.private, algorithm=self.algorithm, headers=headers)
 
 
 @dataclass

@@ -97,7 +97,12 @@ class EmailOtp(Step):
                 # The right password was one proof of this sign-in; it must be given again with a new one.
                 visit.audit("code.exhausted", account.id)
                 interaction.forget_proofs()
-                return visit.page("connexion_bloquee.html", reason="tries", hidden=hidden(interaction), restart_url="/connexion/recommencer")
+                return visit.page(
+                    "connexion_bloquee.html",
+                    reason="tries",
+                    hidden=hidden(interaction),
+                    restart_url="/connexion/recommencer",
+                )
             case Refusal.RESTING:
                 return self._rest(visit, account)
 
@@ -122,4 +127,6 @@ def _account(visit: Visit, interaction: Interaction) -> Account:
 
 
 def _blocked(visit: Visit, reason: str, account: Account) -> Response:
-    return visit.page("connexion_bloquee.html", reason=reason, until=account.second_step_rests_until)
+    until = account.second_step_rests_until
+    wait = (until - visit.now).total_seconds() if until is not None and until > visit.now else None
+    return visit.page("connexion_bloquee.html", reason=reason, wait=wait, home_url="/")

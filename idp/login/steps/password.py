@@ -84,7 +84,12 @@ class Password(Step):
         return self._compare(visit, interaction, form, candidate, device)
 
     def _compare(
-        self, visit: Visit, interaction: Interaction, form: PasswordForm, candidate: Candidate, device: TrustedDeviceRow | None
+        self,
+        visit: Visit,
+        interaction: Interaction,
+        form: PasswordForm,
+        candidate: Candidate,
+        device: TrustedDeviceRow | None,
     ) -> Response | None:
         typed = form.password.data or ""
         try:
@@ -201,7 +206,9 @@ def _entry_refused(visit: Visit, interaction: Interaction, account: Account) -> 
     if member is not None and member.population in allowed:
         return None
     visit.audit("entry.refused", account.id, space=visit.space.name)
-    others = [space for space in visit.kit.spaces if member is not None and member.population in space.populations]
+    others = [
+        space for space in visit.kit.spaces if member is not None and member.population in space.populations
+    ]
     return visit.page(
         "connexion_refusee.html",
         status=403,

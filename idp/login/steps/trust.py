@@ -1,4 +1,4 @@
-"""The question after the code: may this browser be trusted?"""
+"""The question after the code: whether this browser may be trusted."""
 
 from flask import Response
 

@@ -1,5 +1,7 @@
 """The member-data API: whom it answers, whom it refuses and how, and that each member sees their own rows only."""
 
+import base64
+import hmac
 import json
 import re
 import threading
@@ -8,7 +10,7 @@ from datetime import date
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from examples.member_data.app import create_app
 from examples.member_data.iban import normalised
@@ -91,12 +93,12 @@ def test_a_token_of_another_type_is_refused(api, provider, typ):
         {"aud": "http://127.0.0.1:80011"},
         {"aud": []},
         {"aud": None},
-        {"exp": int(time.time()) - 120},
+        {"exp": 1_700_000_000},
         {"exp": None},
         {"exp": "tomorrow"},
-        {"exp": 10**400},
-        {"nbf": int(time.time()) + 600},
-        {"iat": int(time.time()) + 600},
+        {"exp": float("inf")},
+        {"nbf": 4_000_000_000},
+        {"iat": 4_000_000_000},
         {"sub": None},
         {"client_id": None},
         {"jti": None},
@@ -144,16 +146,26 @@ def test_a_forged_signature_is_refused(api, provider):
 
 def test_no_other_algorithm_gets_through(api, provider):
     claims = jwt.decode(provider.access_token(), options={"verify_signature": False})
-    public = json.dumps(provider.keys[0].public_jwk())
     headers = {"kid": "first", "typ": "at+jwt"}
     rs384 = jwt.encode(claims, rsa.generate_private_key(65537, 2048), algorithm="RS384", headers=headers)
 
     for token in (
         jwt.encode(claims, None, algorithm="none", headers=headers),
-        jwt.encode(claims, public, algorithm="HS256", headers=headers),
+        signed_with_the_public_key(claims, headers, provider.keys[0].public_jwk()),
         rs384,
     ):
         assert api.get("/card", headers=bearer(token)).status_code == 401
+
+
+def signed_with_the_public_key(claims, headers, jwk):
+    """The old confusion: a public key, known to all, taken for the secret of an HMAC."""
+    parts = [encoded(json.dumps(part).encode()) for part in (headers | {"alg": "HS256"}, claims)]
+    mac = hmac.digest(json.dumps(jwk).encode(), ".".join(parts).encode(), "sha256")
+    return ".".join([*parts, encoded(mac)])
+
+
+def encoded(content):
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
 def test_a_key_carried_by_the_token_itself_is_not_used(api, provider):
@@ -198,17 +210,10 @@ def test_a_flood_of_unknown_keys_asks_for_the_key_set_once(api, provider):
     assert api.get("/card", headers=bearer(provider.access_token())).status_code == 200
 
     for rank in range(200):
-        unknown = provider.access_token(key=SigningKey(f"unknown-{rank}")) if rank < 3 else None
-        token = unknown or provider.access_token(key=_renamed(provider.keys[0], f"unknown-{rank}"))
-        assert api.get("/card", headers=bearer(token)).status_code == 401
+        unknown = provider.access_token(key=SigningKey(f"unknown-{rank}"))
+        assert api.get("/card", headers=bearer(unknown)).status_code == 401
 
     assert provider.calls["/jwks"] == 1
-
-
-def _renamed(key, key_id):
-    other = SigningKey.__new__(SigningKey)
-    other.key_id, other.private = key_id, key.private
-    return other
 
 
 def test_rows_of_one_member_are_never_shown_to_another(api, provider):
@@ -392,9 +397,8 @@ def test_a_lost_database_is_a_503(provider, tmp_path):
     assert answer.status_code == 503
 
 
-def test_edwards_and_rsa_keys_are_accepted_too(api, provider):
-    key = SigningKey("ec-2")
-    key.private = ec.generate_private_key(ec.SECP256R1())
-    provider.keys.append(key)
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
+def test_each_algorithm_of_the_provider_is_accepted(api, provider, algorithm):
+    provider.keys[:] = [SigningKey("only", algorithm)]
 
-    assert api.get("/card", headers=bearer(provider.access_token(key=key))).status_code == 200
+    assert api.get("/card", headers=bearer(provider.access_token())).status_code == 200

