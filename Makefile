@@ -75,4 +75,4 @@ check-reference:
 	@$(BIN)/python -m tools.make_reference --check
 
 check-tests:
-	@$(BIN)/python -m pytest -q -m "not slow" tests/unit tests/architecture
+	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not postgres" tests/unit tests/architecture

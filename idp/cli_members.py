@@ -5,7 +5,6 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +40,7 @@ def import_command(
     file: Path, *, dry_run: bool, full: bool, force: bool, refused: Path | None, as_json: bool
 ) -> None:
     """Bring the register up to date with FILE, whole or not at all."""
+    from idp.housekeeping import make_importer
     from idp.subjects.register_import import ImportOptions, ImportRefused
 
     refused_file = refused or file.with_suffix(".refused.csv")
@@ -49,7 +49,7 @@ def import_command(
     options = ImportOptions(dry_run=dry_run, full=full, force=force)
     now = SystemClock().now()
     with _database() as (settings, database), _accidents_in_one_line():
-        outcome = _run(_importer(settings, database, now), file, options, refused_file, now)
+        outcome = _run(make_importer(settings, database, now=now), file, options, refused_file, now)
     if isinstance(outcome, ImportRefused):
         _tell_refusal(outcome, as_json=as_json)
         sys.exit(1)
@@ -120,23 +120,6 @@ def _accidents_in_one_line() -> Iterator[None]:
         ) from None
     except (SQLAlchemyError, OSError) as accident:
         raise click.ClickException(str(accident).splitlines()[0]) from None
-
-
-def _importer(settings: "Settings", database: "Database", now: "datetime") -> "RegisterImporter":
-    from idp.core.secrets import Vault
-    from idp.subjects import accounts
-    from idp.subjects.register_import import RegisterImporter
-    from idp.subjects.register_rows import RowRules
-
-    return RegisterImporter(
-        database=database,
-        vault=Vault.from_root(settings.secret_key.get_secret_value()),
-        rules=RowRules.of(
-            number_pattern=settings.directory.member_number_pattern,
-            code_pattern=settings.directory.access_code_pattern,
-        ),
-        on_left=partial(accounts.end_for_members, now=now),
-    )
 
 
 def _run(

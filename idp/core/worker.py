@@ -1,11 +1,13 @@
 """The worker of the outbox: sends what is due, and keeps house between two mails."""
 
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from functools import partial
+from pathlib import Path
 from typing import Protocol, assert_never
 
 import structlog
@@ -18,7 +20,7 @@ from idp.core.db import Database
 from idp.core.mail_templates import render
 from idp.core.mailer import Accepted, Mailer, Outcome, Postponed, Refused, UnfitMail, build_message
 from idp.core.outbox import Claim
-from idp.core.secrets import BadSeal, Vault
+from idp.core.secrets import Vault
 from idp.core.settings import Settings
 from idp.core.spaces import Spaces
 
@@ -116,21 +118,20 @@ class Worker:
             try:
                 with self._database.transaction() as session:
                     chore(session, now=self._clock.now())
-            except Exception:
-                log.exception(
-                    "worker.chore_failed", chore=getattr(chore, "__qualname__", type(chore).__name__)
-                )
+            except Exception as problem:  # noqa: BLE001 (as for a mail)
+                name = getattr(chore, "__qualname__", type(chore).__name__)
+                log.error("worker.chore_failed", chore=name, **_told(problem))
 
     def _round(self, stop: threading.Event) -> Round:
         try:
             result = self.deliver_once(stop)
             self._keep_house_when_due()
         except SQLAlchemyError as problem:
-            log.warning("worker.database_unavailable", problem=type(problem).__name__)
+            log.warning("worker.database_unavailable", **_told(problem))
             return Round(outage=True)
-        except Exception:
+        except Exception as problem:  # noqa: BLE001 (as for a mail)
             # Whatever one round meets, the next one is tried: mails must not wait for a person's restart.
-            log.exception("worker.round_failed")
+            log.error("worker.round_failed", **_told(problem))
             return Round(outage=True)
         return result
 
@@ -159,13 +160,10 @@ class Worker:
             return self._mailer.send(message, sender=self._settings.mail.sender, recipient=recipient)
         except UnfitMail as unfit:
             return Refused(unfit.part)
-        except BadSeal:
-            # Another root secret: the mail may still be read by a worker that is configured well.
-            log.error("worker.mail_unreadable", message=claim.id)
-            return Postponed("seal")
-        except Exception as problem:
-            # A fault of ours (a template, a space that is gone): kept, since the next version may mend it.
-            log.exception("worker.mail_failed", message=claim.id, kind=claim.kind)
+        except Exception as problem:  # noqa: BLE001 (one mail never holds up the others)
+            # Another root secret, a fault in a template, a space that is gone: nothing is lost meanwhile,
+            # since a worker that is configured well, or the next version, may send it.
+            log.error("worker.mail_failed", message=claim.id, kind=claim.kind, **_told(problem))
             return Postponed(type(problem).__name__)
 
     def _message(self, claim: Claim, recipient: str, values: dict[str, str]) -> EmailMessage:
@@ -213,6 +211,12 @@ class Worker:
             for write in self._unwritten:
                 write(session)
         self._unwritten.clear()
+
+
+def _told(problem: Exception) -> dict[str, str]:
+    """An accident for the log: its class and its place. Its text, or a trace, may hold an address or a code."""
+    place = traceback.extract_tb(problem.__traceback__)[-1]
+    return {"problem": type(problem).__name__, "at": f"{Path(place.filename).name}:{place.lineno}"}
 
 
 def _name(outcome: Outcome | None) -> str:

@@ -32,7 +32,7 @@ def why_refused(address: str, *, native: bool, development: bool) -> str | None:
 def _why_web_refused(
     parts: SplitResult, host: str, port: int | None, *, native: bool, development: bool
 ) -> str | None:
-    if not host or host != host.lower() or port == 0:
+    if not host or parts.netloc != parts.netloc.lower() or port == 0:
         return "must name a host, in small letters"
     if "@" in parts.netloc:
         return "must have no user before the host"

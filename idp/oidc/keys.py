@@ -130,9 +130,12 @@ class KeyRing:
     def _read(self, token: str, kind: Kind) -> dict[str, Any] | None:
         parsed = jws.extract_compact(token.encode("ascii"))
         header = parsed.headers()
+        # We read only what we wrote: these three members, and nothing like `crit`, `jwk` or `x5u`.
+        if set(header) != {"typ", "alg", "kid"} or header["typ"] != kind.value:
+            return None
         known = self.find(header["kid"])
         # The key decides the algorithm, never the token (RFC 8725 sections 3.1 and 3.11).
-        if known is None or header["alg"] != known.algorithm.value or header.get("typ") != kind.value:
+        if known is None or header["alg"] != known.algorithm.value:
             return None
         if not jws.validate_compact(parsed, known.key, registry=_REGISTRY):
             return None

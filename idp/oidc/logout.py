@@ -69,7 +69,8 @@ class Logout:
             return self._leave(visit, wish)
         if wish is not None and wish.redirect_uri is not None:
             visit.send_forms_to(wish.redirect_uri)
-        return visit.page("deconnexion.html", mode="ask", home_url=self._home(visit))
+        back = visit.kit.door_of(visit.session, visit.space) or "/compte"
+        return visit.page("deconnexion.html", mode="ask", home_url=back)
 
     def confirmed(self, visit: Visit) -> Response:
         """The member's own click on « Se déconnecter »."""
@@ -108,10 +109,7 @@ class Logout:
     def _leave(self, visit: Visit, wish: Wish | None) -> Response:
         if wish is not None and wish.return_address is not None:
             return visit.see_other(wish.return_address)
-        return visit.page("deconnexion.html", mode="done", home_url=self._home(visit))
-
-    def _home(self, visit: Visit) -> str:
-        return visit.kit.door_of(visit.session, visit.space) or "/"
+        return visit.page("deconnexion.html", mode="done", home_url="/")
 
 
 def _known(source: Mapping[str, str]) -> dict[str, str]:

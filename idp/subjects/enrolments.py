@@ -110,7 +110,8 @@ def newest_open_for(session: Session, *, identifier: str, now: datetime) -> Enro
 def activate(session: Session, enrolment: Enrolment, *, now: datetime) -> Activated | NotActivated:
     """Turn an attempt into the member's account: of all who race, one INSERT lets exactly one win."""
     member = session.get(Member, enrolment.member_id, populate_existing=True)
-    if member is None or member.status != "active":
+    if member is None or member.status != "active" or member.code_changed_at > enrolment.created_at:
+        # A code that the mutual replaced proves nothing any more, nor does what was begun with it.
         return NotActivated.LAPSED
     if accounts.by_member(session, enrolment.member_id) is not None:
         return NotActivated.ALREADY_ACTIVE

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
-from tests.support.clock import ManualClock
 
 from idp.core import outbox
 from idp.core.db import Base, Database
@@ -21,6 +21,7 @@ from idp.core.outbox import DeliveryStatus, OutboxMessage
 from idp.core.secrets import Vault
 from idp.core.spaces import Spaces
 from idp.core.worker import Worker
+from tests.support.clock import ManualClock
 from tests.support.smtp import Fault, ScriptedSmtp, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -430,9 +431,8 @@ def test_a_slow_batch_gives_the_rest_back_before_its_lease_ends(post):
     assert [post.look(number).claimed_until for number in numbers] == [None] * 3
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_no_address_and_no_code_can_be_read_in_the_files_of_the_database(post):
-    if post.database.engine.dialect.name != "sqlite":
-        pytest.skip("one file to look into")
     post.put("cause:1")
     post.worker.deliver_once()
     post.put("cause:2", expires_at=NOW)
@@ -444,6 +444,22 @@ def test_no_address_and_no_code_can_be_read_in_the_files_of_the_database(post):
     assert b"one-time-code" in content
     assert MEMBER.encode() not in content
     assert b"123456" not in content
+
+
+def test_the_log_of_a_mail_holds_neither_its_address_nor_its_code(post):
+    post.put("cause:1", space="closed-last-year")
+    post.put("cause:2", recipient=f"{MEMBER}\r\n")
+    post.put("cause:3")
+    post.put("cause:4")
+    post.server.script("RCPT", f"550 5.1.1 <{MEMBER}> unknown")
+
+    with structlog.testing.capture_logs() as entries:
+        post.worker.deliver_once()
+
+    outcomes = {entry["outcome"] for entry in entries if "outcome" in entry}
+    assert outcomes == {"postponed KeyError", "refused address", "refused recipient-550", "accepted"}
+    assert MEMBER not in str(entries)
+    assert "123456" not in str(entries)
 
 
 def test_housekeeping_goes_on_when_one_chore_fails(post):

@@ -5,7 +5,7 @@ import hashlib
 import json
 import secrets
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -24,7 +24,9 @@ from idp.sessions import service as sessions
 from idp.sessions.assurance import Method
 from idp.subjects.accounts import Account
 from idp.subjects.members import Member
+from tests.support.clock import ManualClock
 
+ROOT = Path(__file__).parents[2]
 ISSUER = "http://127.0.0.1:8000"
 AUDIENCE = "http://127.0.0.1:8001"
 ROOT_SECRET = "root-secret-of-the-protocol-tests-0123456789"
@@ -53,19 +55,6 @@ CLIENTS = {
 }
 
 
-class ManualClock:
-    """A clock that moves when it is told to."""
-
-    def __init__(self, start: datetime = NOON) -> None:
-        self._now = start
-
-    def now(self) -> datetime:
-        return self._now
-
-    def advance(self, by: timedelta) -> None:
-        self._now += by
-
-
 def make_settings(folder: Path, database_url: str) -> Settings:
     return Settings.model_validate(
         {
@@ -75,6 +64,7 @@ def make_settings(folder: Path, database_url: str) -> Settings:
             "pepper": PEPPER,
             "keys_dir": folder / "keys",
             "clients_dir": folder / "clients",
+            "spaces_dir": ROOT / "config" / "spaces",
             "captcha": {"login": "off"},
             "password": {"bcrypt_cost": 4},
             "limits": {"pages_per_minute": 100_000, "forms_per_minute": 100_000},
@@ -135,7 +125,7 @@ class World:
         now = self.clock.now()
         member = Member(
             id=member_id, population=population, member_number=number, access_code_mac="",
-            family_name="Zoé-Martin", given_name="Camille", code_changed_at=now, seen_in="", row_digest="",
+            family_name="Zoé-Martin", given_name="Camille", code_changed_at=now, seen_in=0, row_digest="",
             status="active", birth_date=datetime(1950, 2, 3, tzinfo=UTC).date(),
         )  # fmt: skip
         account = Account(
@@ -329,7 +319,7 @@ def verified(token: str, world: World, *, audience: str, algorithms=("ES256", "R
 
 
 def make_world(folder: Path, database: Database, settings: Settings) -> World:
-    clock = ManualClock()
+    clock = ManualClock(NOON)
     app = create_app(settings, clock=clock, database=database)
     world = World(app, settings, clock, database)
     world.apply_clients()

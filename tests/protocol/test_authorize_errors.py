@@ -128,7 +128,8 @@ def test_an_error_goes_to_the_client_with_state_and_issuer(rp, member, changes, 
 
 
 @pytest.mark.parametrize(
-    "name", ["response_type", "scope", "nonce", "code_challenge", "code_challenge_method", "prompt", "max_age"]
+    "name",
+    ["response_type", "scope", "nonce", "code_challenge", "code_challenge_method", "prompt", "max_age"],
 )
 def test_a_doubled_parameter_is_refused(rp, member, name):
     asked = rp.ask(prompt="login", max_age="100")
@@ -174,7 +175,12 @@ def test_a_native_client_may_come_back_on_any_port_of_its_loopback_literal_and_o
     phone = world.party("phone")
 
     assert "code" in back_at(member.get(phone.ask(redirect_uri="http://127.0.0.1:51004/cb").url))
-    for other in ("http://127.0.0.1:1/other", "http://localhost:1/cb", "http://127.0.0.1:0/cb", "http://127.0.0.1:1@e/cb"):
+    for other in (
+        "http://127.0.0.1:1/other",
+        "http://localhost:1/cb",
+        "http://127.0.0.1:0/cb",
+        "http://127.0.0.1:1@e/cb",
+    ):
         is_a_page(member.get(phone.ask(redirect_uri=other).url), "P-3002")
 
 

@@ -7,6 +7,7 @@ import pytest
 from idp.core.spaces import Spaces
 from idp.oidc import client_rows, clients
 from idp.oidc.clients import BadClient
+from tests.protocol.party import ROOT
 
 DIGEST = hashlib.sha256(b"x").hexdigest()
 GOOD = {
@@ -20,9 +21,7 @@ GOOD = {
 
 @pytest.fixture(scope="module")
 def spaces():
-    from pathlib import Path
-
-    return Spaces.read(Path("config/spaces"))
+    return Spaces.read(ROOT / "config" / "spaces")
 
 
 def parse(spaces, *, development=False, **changes):
@@ -85,7 +84,10 @@ def test_every_standard_name_that_we_know_is_accepted(spaces):
         ({"id_token_signed_response_alg": "none"}, "id_token_signed_response_alg"),
         ({"id_token_signed_response_alg": "HS256"}, "id_token_signed_response_alg"),
         ({"subject_type": "secret"}, "subject_type"),
-        ({"subject_type": "pairwise", "redirect_uris": ["https://a.example/", "https://b.example/"]}, "sector_identifier_uri"),
+        (
+            {"subject_type": "pairwise", "redirect_uris": ["https://a.example/", "https://b.example/"]},
+            "sector_identifier_uri",
+        ),
         ({"scope": "two  spaces"}, "scope"),
         ({"scope": ""}, "scope"),
         ({"min_acr": "very-strong"}, "min_acr"),
@@ -145,9 +147,15 @@ def test_an_unsafe_address_is_refused(spaces, address, key):
         parse(spaces, **{key: value})
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:8002/cb", "http://localhost:8002/cb", "http://[::1]:9/cb"])
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:8002/cb", "http://localhost:8002/cb", "http://[::1]:9/cb"]
+)
 def test_http_is_for_loopback_in_development_or_for_native_clients(spaces, address):
-    native = {"application_type": "native", "token_endpoint_auth_method": "none", "client_secret_sha256": None}
+    native = {
+        "application_type": "native",
+        "token_endpoint_auth_method": "none",
+        "client_secret_sha256": None,
+    }
 
     assert parse(spaces, development=True, redirect_uris=[address])
     assert parse(spaces, redirect_uris=[address], **native)
@@ -224,3 +232,9 @@ def test_a_wrong_file_changes_nothing_of_the_others(world, rp, member):
         apply(world)
 
     assert member.get(rp.ask().url).status_code == 303
+
+
+def test_the_reference_explains_every_key():
+    reference = (ROOT / "docs" / "reference" / "client-files.md").read_text(encoding="utf-8")
+
+    assert [key for key in clients.Client.model_fields if f"`{key}`" not in reference] == []

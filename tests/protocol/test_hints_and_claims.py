@@ -88,7 +88,7 @@ def test_a_client_gets_no_claim_of_a_scope_that_it_may_not_have(world, member):
 
 
 def test_asked_claims_never_replace_what_the_token_itself_says(rp, member, world):
-    wanted = {name: None for name in ("iss", "sub", "aud", "exp", "acr", "nonce", "password_hash", "scope")}
+    wanted = dict.fromkeys(("iss", "sub", "aud", "exp", "acr", "nonce", "password_hash", "scope"))
 
     given = rp.tokens(member, claims=claims(id_token=wanted, userinfo=wanted))
 
@@ -120,12 +120,24 @@ def test_an_essential_acr_that_we_know_is_reached_and_one_we_do_not_is_refused(r
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[]", "null", "1", '"x"', '{"userinfo": []}', '{"id_token": {"name": 1}}', "[" * 3000, '{"a":' * 500],
+    [
+        "{",
+        "[]",
+        "null",
+        "1",
+        '"x"',
+        '{"userinfo": []}',
+        '{"id_token": {"name": 1}}',
+        "[" * 3000,
+        '{"a":' * 500,
+    ],
 )
 def test_a_claims_parameter_that_is_not_one_is_refused(rp, member, text):
     assert back_at(member.get(rp.ask(claims=text).url))["error"] == "invalid_request"
 
 
-@pytest.mark.parametrize("text", ["{}", '{"userinfo": null}', '{"other": {"x": 1}}', '{"userinfo": {"x": {"y": 1}}}'])
+@pytest.mark.parametrize(
+    "text", ["{}", '{"userinfo": null}', '{"other": {"x": 1}}', '{"userinfo": {"x": {"y": 1}}}']
+)
 def test_an_empty_or_partly_unknown_claims_parameter_is_no_error(rp, member, text):
     assert "code" in back_at(member.get(rp.ask(claims=text).url))

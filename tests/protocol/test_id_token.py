@@ -14,7 +14,9 @@ def header_of(token):
 
 
 @pytest.mark.parametrize(("client", "algorithm"), [("reader", "ES256"), ("silent-alg", "RS256")])
-def test_it_is_signed_as_the_client_registered_and_rs256_when_it_said_nothing(world, member, client, algorithm):
+def test_it_is_signed_as_the_client_registered_and_rs256_when_it_said_nothing(
+    world, member, client, algorithm
+):
     token = world.party(client).tokens(member)["id_token"]
 
     assert header_of(token)["alg"] == algorithm

@@ -122,7 +122,12 @@ def test_an_access_token_is_no_hint(rp, member):
 
 @pytest.mark.parametrize(
     "parameters",
-    [{}, {"post_logout_redirect_uri": BYE}, {"state": "x"}, {"client_id": "reader", "post_logout_redirect_uri": BYE}],
+    [
+        {},
+        {"post_logout_redirect_uri": BYE},
+        {"state": "x"},
+        {"client_id": "reader", "post_logout_redirect_uri": BYE},
+    ],
 )
 def test_without_a_hint_the_member_is_asked_and_stays_here(rp, member, parameters):
     page = asks_first(member, leave(member, **parameters))
@@ -141,7 +146,9 @@ def test_a_client_id_that_is_not_the_hints_own_leads_nowhere(rp, member):
     asks_first(member, leave(member, id_token_hint=hint, client_id="poster", post_logout_redirect_uri=BYE))
 
 
-def test_another_member_at_this_browser_is_asked_before_being_signed_out_by_the_first_ones_hint(rp, member, world):
+def test_another_member_at_this_browser_is_asked_before_being_signed_out_by_the_first_ones_hint(
+    rp, member, world
+):
     hint = rp.tokens(member)["id_token"]
     other = world.signed_in("7654321")
 

@@ -45,10 +45,14 @@ def test_the_authorization_endpoint_survives_any_value(rp, member, name):
         sent = query(parameters, name, value)
         is_decent(member.get(f"/oauth2/authorize?{sent}"))
         is_decent(member.get(f"/oauth2/authorize?{sent}&{name}=again"))
-        is_decent(member.post("/oauth2/authorize", data=sent, content_type="application/x-www-form-urlencoded"))
+        is_decent(
+            member.post("/oauth2/authorize", data=sent, content_type="application/x-www-form-urlencoded")
+        )
 
 
-@pytest.mark.parametrize("name", ["grant_type", "code", "redirect_uri", "code_verifier", "client_id", "client_secret"])
+@pytest.mark.parametrize(
+    "name", ["grant_type", "code", "redirect_uri", "code_verifier", "client_id", "client_secret"]
+)
 def test_the_token_endpoint_survives_any_value(world, member, name):
     for client in ("reader", "poster", "public"):
         party = world.party(client)
@@ -63,7 +67,9 @@ def test_the_token_endpoint_survives_any_value(world, member, name):
         for value in HOSTILE.values():
             sent = query(form, name, value)
             for body in (sent, f"{sent}&{name}=again"):
-                response = party.token(body.encode(), headers={"Content-Type": "application/x-www-form-urlencoded"})
+                response = party.token(
+                    body.encode(), headers={"Content-Type": "application/x-www-form-urlencoded"}
+                )
                 is_decent(response)
                 assert response.content_type == "application/json"
 
@@ -78,9 +84,15 @@ def test_the_logout_survives_any_value(rp, member, name):
     }
     for value in HOSTILE.values():
         sent = query(parameters, name, value)
-        for url in (f"/oauth2/end_session?{sent}", f"/oauth2/end_session?{sent}&{name}=2", f"/deconnexion?{sent}"):
+        for url in (
+            f"/oauth2/end_session?{sent}",
+            f"/oauth2/end_session?{sent}&{name}=2",
+            f"/deconnexion?{sent}",
+        ):
             is_decent(member.get(url))
-        is_decent(member.post("/oauth2/end_session", data=sent, content_type="application/x-www-form-urlencoded"))
+        is_decent(
+            member.post("/oauth2/end_session", data=sent, content_type="application/x-www-form-urlencoded")
+        )
 
 
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE.keys())
@@ -88,8 +100,12 @@ def test_the_way_back_from_a_sign_in_survives_any_handle(rp, member, value):
     is_decent(member.get("/oauth2/authorize/suite" + ("" if value is None else f"?i={value}")))
 
 
-@pytest.mark.parametrize("header", ["Authorization", "Origin", "If-None-Match", "Content-Type", "Cookie", "Accept"])
-@pytest.mark.parametrize("path", ["/oauth2/token", "/oauth2/userinfo", "/oauth2/jwks.json", "/oauth2/authorize"])
+@pytest.mark.parametrize(
+    "header", ["Authorization", "Origin", "If-None-Match", "Content-Type", "Cookie", "Accept"]
+)
+@pytest.mark.parametrize(
+    "path", ["/oauth2/token", "/oauth2/userinfo", "/oauth2/jwks.json", "/oauth2/authorize"]
+)
 def test_any_header_may_be_hostile(world, path, header):
     http = world.app.test_client()
     for value in ("", "x" * 20_000, "é\xff", "Basic \xff", 'W/"x', "__Host-parvis_session=\xff; a=b", "null"):

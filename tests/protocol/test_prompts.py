@@ -140,7 +140,8 @@ def test_a_clients_own_floor_holds_without_being_asked_for(world):
 
 
 @pytest.mark.parametrize(
-    "acr_values", ["urn:parvis:acr:2sv-remembered", "urn:parvis:acr:2sv urn:parvis:acr:2sv-remembered", "1 2", "phr"]
+    "acr_values",
+    ["urn:parvis:acr:2sv-remembered", "urn:parvis:acr:2sv urn:parvis:acr:2sv-remembered", "1 2", "phr"],
 )
 def test_a_weaker_wish_or_one_we_do_not_know_succeeds(rp, world, acr_values):
     browser = world.signed_in(methods=REMEMBERED)
@@ -158,7 +159,7 @@ def test_a_weaker_wish_or_one_we_do_not_know_succeeds(rp, world, acr_values):
         {"ui_locales": "fr en"},
         {"claims_locales": "se"},
         {"login_hint": "buffy@127.0.0.1"},
-        {"login_hint": "\"><script>alert(1)</script>"},
+        {"login_hint": '"><script>alert(1)</script>'},
         {"login_hint": "x" * 4000},
     ],
 )

@@ -8,6 +8,8 @@ import pytest
 
 from tests.protocol.party import ISSUER, basic, secret_of
 
+FORM = "application/x-www-form-urlencoded"
+
 
 def is_refused(response, status, error):
     assert response.status_code == status, response.text
@@ -118,8 +120,11 @@ def test_a_malformed_request_is_400_in_json(rp, form, error):
     ("body", "kind"),
     [
         (b"{}", "application/json"),
-        (b"\xff\xfe=\xff&grant_type=authorization_code", "application/x-www-form-urlencoded"),
-        (b"grant_type=authorization_code&code=%ff%fe&redirect_uri=%ff&code_verifier=%00", "application/x-www-form-urlencoded"),
+        (b"\xff\xfe=\xff&grant_type=authorization_code", FORM),
+        (
+            b"grant_type=authorization_code&code=%ff%fe&redirect_uri=%ff&code_verifier=%00",
+            "application/x-www-form-urlencoded",
+        ),
         (b"--x\r\nbroken", "multipart/form-data; boundary=x"),
         (b"", "text/plain"),
     ],
@@ -173,7 +178,9 @@ def test_a_database_that_is_down_is_503_in_json_with_retry_after(world, rp):
     world.database.engine.dispose()
     world.database.engine.pool._creator = _no_connection
 
-    response = rp.token({"grant_type": "authorization_code", "code": "x", "redirect_uri": "y", "code_verifier": "z"})
+    response = rp.token(
+        {"grant_type": "authorization_code", "code": "x", "redirect_uri": "y", "code_verifier": "z"}
+    )
 
     assert response.status_code == 503
     assert response.json["error"] == "temporarily_unavailable"

@@ -68,7 +68,9 @@ def test_two_tokens_at_once_are_refused(rp, member):
     token = rp.tokens(member)["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
 
-    response = rp.http.post("/oauth2/userinfo", data={"access_token": token}, headers=headers, base_url=ISSUER)
+    response = rp.http.post(
+        "/oauth2/userinfo", data={"access_token": token}, headers=headers, base_url=ISSUER
+    )
 
     assert response.status_code == 400
     assert response.json["error"] == "invalid_request"
@@ -170,7 +172,10 @@ def forgeries(token, keys):
             digest = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(
                 message.encode(), secret.encode()
             )
-            yield "HS256 with a public key", message + "." + base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+            yield (
+                "HS256 with a public key",
+                message + "." + base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+            )
 
 
 def test_forged_tokens_are_refused(rp, member, world):
@@ -183,7 +188,8 @@ def test_forged_tokens_are_refused(rp, member, world):
 
 
 @pytest.mark.parametrize(
-    "more", [{"crit": ["x"]}, {"crit": []}, {"crit": ["b64"], "b64": False}, {"zip": "DEF"}, {"x5u": "http://e"}]
+    "more",
+    [{"crit": ["x"]}, {"crit": []}, {"crit": ["b64"], "b64": False}, {"zip": "DEF"}, {"x5u": "http://e"}],
 )
 def test_headers_that_we_never_write_are_refused_even_well_signed(rp, member, world, more):
     ring = world.parts.provider.keys.ring
@@ -198,7 +204,9 @@ def test_headers_that_we_never_write_are_refused_even_well_signed(rp, member, wo
     is_refused(rp.userinfo(odd))
 
 
-@pytest.mark.parametrize(("name", "value"), [("iss", ISSUER + "/"), ("iss", ISSUER[:-1]), ("aud", ISSUER + "x"), ("exp", 0)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("iss", ISSUER + "/"), ("iss", ISSUER[:-1]), ("aud", ISSUER + "x"), ("exp", 0)]
+)
 def test_a_well_signed_token_of_another_issuer_audience_or_time_is_refused(rp, member, world, name, value):
     ring = world.parts.provider.keys.ring
     claims = jwt.decode(rp.tokens(member)["access_token"], options={"verify_signature": False})
@@ -206,7 +214,9 @@ def test_a_well_signed_token_of_another_issuer_audience_or_time_is_refused(rp, m
     is_refused(rp.userinfo(ring.signer(Algorithm.ES256).sign(Kind.ACCESS_TOKEN, {**claims, name: value})))
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "bearer x", "Basic eDp5", "Bearer é", "Bearer a b c"])
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer ", "bearer x", "Basic eDp5", "Bearer é", "Bearer a b c"]
+)
 def test_a_malformed_header_is_never_a_500(rp, header):
     response = rp.http.get("/oauth2/userinfo", headers={"Authorization": header}, base_url=ISSUER)
 

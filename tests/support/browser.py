@@ -1,7 +1,7 @@
 """A member's browser: cookies, pages and forms, without JavaScript; every page opened is checked."""
 
 from typing import Any, Self
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 from webtest import TestApp, TestResponse
@@ -140,7 +140,7 @@ class Browser:
         """Follow a link by its words."""
         links = [tag for tag in self.page.soup.find_all("a") if label in squeeze(tag.text)]
         assert links, f"no link « {label} » on « {self.page.h1} »"
-        return self.get(links[0]["href"].partition("#")[0])
+        return self.get(urljoin(self.page.path, links[0]["href"]).partition("#")[0])
 
     def has_button(self, label: str) -> bool:
         return any(squeeze(tag.text).startswith(label) for tag in self.page.soup.find_all("button"))

@@ -1,0 +1,63 @@
+"""R9: eight processes that start together on an empty store make one key ring."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import text
+
+from idp.core.secrets import Vault
+from idp.oidc import key_copy
+from tests.protocol.party import ROOT, ROOT_SECRET
+
+PROCESSES = 8
+# Says that it is ready, waits for the word, starts, and tells the ring that it ended up with.
+STARTER = """
+import json, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from idp.core.db import Database
+from idp.core.secrets import Vault
+from idp.oidc.key_store import KeyStore
+
+url, folder, root = sys.argv[1:]
+store = KeyStore(database=Database(url), vault=Vault.from_root(root), folder=Path(folder))
+print("ready", flush=True)
+sys.stdin.readline()
+store.start(now=datetime(2026, 3, 12, tzinfo=UTC))
+print(json.dumps({"mark": store.ring.mark, "keys": [[key.kid, key.state] for key in store.ring.keys]}), flush=True)
+"""
+
+
+def start_together(url, folder):
+    command = [sys.executable, "-c", STARTER, url, str(folder), ROOT_SECRET]
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        for _ in range(PROCESSES)
+    ]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = [json.loads(process.communicate(timeout=60)[0]) for process in processes]
+    assert all(process.returncode == 0 for process in processes)
+    return told
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_eight_processes_on_an_empty_store_make_one_ring(database, tmp_path):
+    url = database.engine.url.render_as_string(hide_password=False)
+
+    told = start_together(url, tmp_path / "keys")
+
+    assert all(ring == told[0] for ring in told)
+    assert sorted(state for _, state in told[0]["keys"]) == ["active", "active", "next", "next"]
+    with database.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM signing_key")).scalar_one() == 4
+    copied, mark = key_copy.read(tmp_path / "keys", vault=Vault.from_root(ROOT_SECRET))
+    assert mark == told[0]["mark"]
+    assert [key.kid for key in copied] == [kid for kid, _ in told[0]["keys"]]
+    assert [path.name for path in (tmp_path / "keys").iterdir()] == [key_copy.NAME]
