@@ -54,8 +54,8 @@ class _Views:
         match activation.activate(visit, enrolment):
             case Activated():
                 return visit.see_other("/inscription/bienvenue")
-            case NotActivated():
-                return _link_page(visit, enrolment, form)
+            case NotActivated() as refusal:
+                return _link_page(visit, enrolment, form, refusal)
 
     def _password_passes(self, visit: Visit, enrolment: Enrolment, form: ActivationForm) -> bool:
         """In another browser the link needs the password just chosen, within five tries counted first."""
@@ -84,9 +84,13 @@ def _again(visit: Visit, token: str) -> Response:
     enrolment = _of_link(visit, token)
     if enrolment.is_open(visit.now) or accounts.by_member(visit.session, enrolment.member_id) is not None:
         return visit.see_other(f"/inscription/activer/{token}")
+    if not enrolments.is_still_entitled(visit.session, enrolment):
+        return _link_page(visit, enrolment, ActivationForm(), NotActivated.IMPOSSIBLE)
     if service.repeat(visit, enrolment, address=enrolment.email) is None:
         raise Problem("P-4029", detail="enrolments of the day")
-    return visit.see_other("/inscription/validation")
+    if _is_own_browser(visit, enrolment):
+        return visit.see_other("/inscription/validation")
+    return visit.page("activer.html", mode="sent")
 
 
 def _code(visit: Visit) -> Response:
@@ -101,9 +105,7 @@ def _code(visit: Visit) -> Response:
         match activation.redeem_code(visit, enrolment, form.digits):
             case Activated() | NotActivated.ALREADY_ACTIVE:
                 return visit.see_other("/inscription/bienvenue")
-            case NotActivated.LAPSED:
-                form.code.errors = [WORDS[activation.CodeRefusal.EXPIRED]]
-            case activation.CodeRefusal() as refusal:
+            case (NotActivated.LAPSED | NotActivated.IMPOSSIBLE | activation.CodeRefusal()) as refusal:
                 form.code.errors = [WORDS[refusal]]
     return code_page(visit, enrolment, form, hidden={})
 
@@ -134,11 +136,13 @@ def _budget(enrolment: Enrolment) -> str:
     return f"activation-password:{enrolment.id}"
 
 
-def _link_page(visit: Visit, enrolment: Enrolment, form: ActivationForm) -> Response:
+def _link_page(
+    visit: Visit, enrolment: Enrolment, form: ActivationForm, refusal: NotActivated | None = None
+) -> Response:
     left = visit.kit.settings.enrolment.password_tries - throttles.used(
         visit.session, _budget(enrolment), now=visit.now
     )
-    mode = _mode(visit, enrolment, left)
+    mode = "impossible" if refusal is NotActivated.IMPOSSIBLE else _mode(visit, enrolment, left)
     token = visit.request.path.rsplit("/", 1)[-1]
     return visit.page(
         "activer.html",

@@ -80,16 +80,25 @@ def may_begin(visit: Visit, member_id: str) -> bool:
 
 
 def begin(
-    visit: Visit, *, member_id: str, address: str, password_hash: str, interaction_id: str | None
+    visit: Visit,
+    *,
+    member_id: str,
+    address: str,
+    password_hash: str,
+    interaction_id: str | None,
+    browser: str | None = None,
 ) -> Enrolment:
-    """Record the attempt and send the mail that it calls for; the page that follows is the same for all."""
+    """Record the attempt and send the mail that it calls for; the page that follows is the same for all.
+
+    `browser` is the one that may activate without the password, when it is not this visit's.
+    """
     account = accounts.by_member(visit.session, member_id)
     taken = accounts.by_email(visit.session, address)
     enrolment = Enrolment(
         id=new_id(),
         member_id=member_id,
         outcome=_outcome(account, taken, address).value,
-        browser=visit.browser,
+        browser=browser or visit.browser,
         interaction_id=interaction_id,
         space=visit.space.name,
         locale=visit.locale,
@@ -138,4 +147,6 @@ def repeat(visit: Visit, former: Enrolment, *, address: str) -> Enrolment | None
         address=address,
         password_hash=former.password_hash,
         interaction_id=former.interaction_id,
+        # Whoever holds an old link never typed the password: only the first browser is spared it.
+        browser=former.browser,
     )

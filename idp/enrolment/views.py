@@ -176,6 +176,8 @@ def _correct(visit: Visit) -> Response:
     form = EmailForm(visit.request.form)
     if enrolment is None or enrolment.activated_at is not None:
         return visit.see_other("/inscription/validation")
+    if not enrolments.is_still_entitled(visit.session, enrolment):
+        return visit.see_other("/inscription")
     if not form.validate():
         return _waiting_page(visit, enrolment, form)
     if service.repeat(visit, enrolment, address=form.address) is None:

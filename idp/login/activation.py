@@ -77,7 +77,8 @@ def send_mail(visit: Visit, enrolment: Enrolment) -> None:
 
 def send_again(visit: Visit, enrolment: Enrolment) -> bool:
     """Send the mail again when its wait is over and its number is left; whether one was sent."""
-    if resend_wait(visit, enrolment) > timedelta(0) or enrolment.expires_at <= visit.now:
+    is_over = enrolment.activated_at is not None or enrolment.expires_at <= visit.now
+    if is_over or resend_wait(visit, enrolment) > timedelta(0):
         return False
     key = f"enrolment-mails:{enrolment.id}"
     if not throttles.spend_until(visit.session, key, limit=MAILS, ends_at=enrolment.expires_at):

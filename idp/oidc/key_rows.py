@@ -59,34 +59,36 @@ def read(session: Session) -> tuple[SealedKey, ...]:
     return tuple(SealedKey(row.kid, row.algorithm, row.state, row.sealed) for row in rows)
 
 
-def ensure(session: Session, *, vault: Vault, now: datetime) -> None:
-    """Make what is missing of the ring; of two processes one makes each key and the other reads it."""
-    held = {row.algorithm for row in read(session)}
-    made = [
-        _add(session, vault=vault, now=now, algorithm=algorithm, serial=serial, state=state)
-        for algorithm in Algorithm
-        if algorithm.value not in held
-        for serial, state in ((1, KeyState.ACTIVE), (2, KeyState.NEXT))
-    ]
+def draft() -> tuple[RingKey, ...]:
+    """The keys of a first ring. Making RSA keys takes long: do it while no transaction waits."""
+    states = (KeyState.ACTIVE, KeyState.NEXT)
+    return tuple(_new(algorithm, state) for algorithm in Algorithm for state in states)
+
+
+def ensure(session: Session, drafted: Sequence[RingKey], *, vault: Vault, now: datetime) -> None:
+    """Make the first ring of what was drafted; of two processes one makes each key, the other reads it."""
+    serials = {KeyState.ACTIVE: 1, KeyState.NEXT: 2}
+    made = [_add(session, key, serial=serials[key.state], vault=vault, now=now) for key in drafted]
     if any(made):
         revisions.bump(session, revisions.KEYS)
 
 
-def _add(
-    session: Session, *, vault: Vault, now: datetime, algorithm: Algorithm, serial: int, state: KeyState
-) -> bool:
-    key = RingKey.of(keys.generate(algorithm), algorithm=algorithm, state=state)
+def _new(algorithm: Algorithm, state: KeyState) -> RingKey:
+    return RingKey.of(keys.generate(algorithm), algorithm=algorithm, state=state)
+
+
+def _add(session: Session, key: RingKey, *, serial: int, vault: Vault, now: datetime) -> bool:
     made = session.execute(
         insert_into(session, _table)
         .values(
             kid=key.kid,
-            algorithm=algorithm.value,
+            algorithm=key.algorithm.value,
             serial=serial,
-            state=state.value,
+            state=key.state.value,
             public_jwk=dict(key.public_jwk),
             sealed=vault.seal(PURPOSE, keys.export(key.key), bound_to=key.kid),
             created_at=now,
-            activated_at=now if state is KeyState.ACTIVE else None,
+            activated_at=now if key.state is KeyState.ACTIVE else None,
         )
         .on_conflict_do_nothing(index_elements=[_table.c.algorithm, _table.c.serial])
         .returning(_table.c.kid)
@@ -96,13 +98,15 @@ def _add(
 
 def rotate(session: Session, *, vault: Vault, now: datetime, algorithm: Algorithm) -> None:
     """Let the next key sign, retire the one that signed, and publish another next one."""
+    following = _new(algorithm, KeyState.NEXT)
+    # First of all: this row's lock lets one rotation at a time go on.
+    revisions.bump(session, revisions.KEYS)
     _move(session, algorithm, KeyState.ACTIVE, KeyState.RETIRED, retired_at=now)
     _move(session, algorithm, KeyState.NEXT, KeyState.ACTIVE, activated_at=now)
     last = session.execute(
         select(func.max(_table.c.serial)).where(_table.c.algorithm == algorithm.value)
     ).scalar_one()
-    _add(session, vault=vault, now=now, algorithm=algorithm, serial=last + 1, state=KeyState.NEXT)
-    revisions.bump(session, revisions.KEYS)
+    _add(session, following, serial=last + 1, vault=vault, now=now)
 
 
 def _move(

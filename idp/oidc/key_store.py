@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from idp.core.db import Database
 from idp.core.secrets import Vault
 from idp.oidc import key_copy, key_rows, revisions
-from idp.oidc.keys import KeyRing
+from idp.oidc.keys import KeyRing, RingKey
 
 log = structlog.get_logger(__name__)
 
@@ -52,8 +52,10 @@ class KeyStore:
         Raises WrongRootSecret.
         """
         try:
-            with self._database.transaction() as session:
-                self.current(session, mark=revisions.read(session).get(revisions.KEYS), now=now)
+            if not self._read():
+                drafted = key_rows.draft()
+                with self._database.transaction() as session:
+                    self._make(session, drafted, now=now)
         except SQLAlchemyError as failure:
             log.warning("keys.database_down", kind=type(failure).__name__)
             self._start_from_copy()
@@ -69,10 +71,21 @@ class KeyStore:
         self._checked_at = self._monotonic()
         if self._ring is not None and self._ring.mark == mark:
             return self._ring
-        if mark is None:
-            key_rows.ensure(session, vault=self._vault, now=now)
-            mark = revisions.read(session)[revisions.KEYS]
-        return self._load(session, mark)
+        return (
+            self._load(session, mark) if mark is not None else self._make(session, key_rows.draft(), now=now)
+        )
+
+    def _make(self, session: Session, drafted: Sequence[RingKey], *, now: datetime) -> KeyRing:
+        key_rows.ensure(session, drafted, vault=self._vault, now=now)
+        return self._load(session, revisions.read(session)[revisions.KEYS])
+
+    def _read(self) -> bool:
+        """Read the ring when it is another than ours; whether the database has one."""
+        with self._database.reading() as session:
+            mark = revisions.read(session).get(revisions.KEYS)
+            if mark is not None and (self._ring is None or self._ring.mark != mark):
+                self._load(session, mark)
+        return mark is not None
 
     def _load(self, session: Session, mark: str) -> KeyRing:
         keys = key_rows.read(session)
@@ -92,11 +105,7 @@ class KeyStore:
 
     def _refresh(self) -> None:
         try:
-            with self._database.reading() as session:
-                mark = revisions.read(session).get(revisions.KEYS)
-                if mark is None or (self._ring is not None and self._ring.mark == mark):
-                    return
-                self._load(session, mark)
+            self._read()
         except SQLAlchemyError as failure:
             log.warning("keys.not_refreshed", kind=type(failure).__name__)
         except key_rows.WrongRootSecret as failure:

@@ -63,6 +63,8 @@ class NotActivated(StrEnum):
 
     ALREADY_ACTIVE = "already-active"
     LAPSED = "lapsed"
+    IMPOSSIBLE = "impossible"
+    """The member left, has another access code by now, or another member's account took the address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +109,17 @@ def newest_open_for(session: Session, *, identifier: str, now: datetime) -> Enro
     ).scalar_one_or_none()  # fmt: skip
 
 
+def is_still_entitled(session: Session, enrolment: Enrolment) -> bool:
+    """Whether the member is still one, and the access code that the attempt was begun with still theirs."""
+    member = session.get(Member, enrolment.member_id, populate_existing=True)
+    # A code that the mutual replaced proves nothing any more, nor does what was begun with it.
+    return member is not None and member.status == "active" and member.code_changed_at <= enrolment.created_at
+
+
 def activate(session: Session, enrolment: Enrolment, *, now: datetime) -> Activated | NotActivated:
     """Turn an attempt into the member's account: of all who race, one INSERT lets exactly one win."""
-    member = session.get(Member, enrolment.member_id, populate_existing=True)
-    if member is None or member.status != "active" or member.code_changed_at > enrolment.created_at:
-        # A code that the mutual replaced proves nothing any more, nor does what was begun with it.
-        return NotActivated.LAPSED
+    if not is_still_entitled(session, enrolment):
+        return NotActivated.IMPOSSIBLE
     if accounts.by_member(session, enrolment.member_id) is not None:
         return NotActivated.ALREADY_ACTIVE
     if not enrolment.is_open(now):
@@ -129,7 +136,8 @@ def activate(session: Session, enrolment: Enrolment, *, now: datetime) -> Activa
         terms_accepted_at=enrolment.terms_accepted_at,
     )
     if account_id is None:
-        return NotActivated.ALREADY_ACTIVE
+        is_theirs = accounts.by_member(session, enrolment.member_id) is not None
+        return NotActivated.ALREADY_ACTIVE if is_theirs else NotActivated.IMPOSSIBLE
     session.execute(update(Enrolment).where(Enrolment.id == enrolment.id).values(activated_at=now))
     session.execute(
         update(Enrolment)

@@ -36,14 +36,16 @@ def start_together(url, folder):
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         for _ in range(PROCESSES)
     ]
-    for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    told = [json.loads(process.communicate(timeout=60)[0]) for process in processes]
-    assert all(process.returncode == 0 for process in processes)
-    return told
+    try:
+        assert [process.stdout.readline() for process in processes] == ["ready\n"] * PROCESSES
+        for process in processes:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        return [json.loads(process.communicate(timeout=120)[0]) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
 
 
 @pytest.mark.slow

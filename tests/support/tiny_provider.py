@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Self
 from urllib.parse import unquote_plus, urlencode
 
 import jwt
@@ -72,7 +73,7 @@ class TinyProvider:
     calls: Counter = field(default_factory=Counter)
     requests: list[dict] = field(default_factory=list)
 
-    def __enter__(self) -> "TinyProvider":
+    def __enter__(self) -> Self:
         self.codes: dict[str, dict] = {}
         self._server = make_server("127.0.0.1", 0, self._app(), threaded=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -99,7 +100,9 @@ class TinyProvider:
             "client_id": "espace-adherent",
             "iat": now,
             "exp": now + self.access_lifetime,
-            "jti": base64.b16encode(hashlib.sha256(str(time.perf_counter_ns()).encode()).digest()[:8]).decode(),
+            "jti": base64.b16encode(
+                hashlib.sha256(str(time.perf_counter_ns()).encode()).digest()[:8]
+            ).decode(),
             "scope": "openid profile email member member_data",
             "member_number": self.member["member_number"],
             "acr": self.acr,
@@ -108,7 +111,9 @@ class TinyProvider:
         } | changes
         return (key or self.keys[0]).sign({k: v for k, v in claims.items() if v is not None}, typ)
 
-    def logout_token(self, *, typ: str = "logout+jwt", key: SigningKey | None = None, **changes: object) -> str:
+    def logout_token(
+        self, *, typ: str = "logout+jwt", key: SigningKey | None = None, **changes: object
+    ) -> str:
         now = int(time.time())
         claims = {
             "iss": self.url,

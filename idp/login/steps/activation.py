@@ -18,6 +18,8 @@ WORDS = {
     CodeRefusal.WRONG: "Ce code n’est pas le bon. Vérifiez-le dans le dernier email reçu.",
     CodeRefusal.EXPIRED: "Ce code n’est plus valable. Demandez un nouvel email.",
     CodeRefusal.EXHAUSTED: "Trop de codes ont été essayés. Demandez un nouvel email : il contiendra un autre code.",
+    NotActivated.LAPSED: "Ce code n’est plus valable. Demandez un nouvel email.",
+    NotActivated.IMPOSSIBLE: "Votre inscription ne peut pas être terminée en ligne. Appelez notre service d’aide.",
 }
 
 
@@ -51,9 +53,7 @@ class Activation(Step):
             case Activated() | NotActivated.ALREADY_ACTIVE:
                 interaction.forget_proofs()
                 return visit.see_other(f"/inscription/bienvenue?i={interaction.id}")
-            case NotActivated.LAPSED:
-                form.code.errors = [WORDS[CodeRefusal.EXPIRED]]
-            case CodeRefusal() as refusal:
+            case (NotActivated.LAPSED | NotActivated.IMPOSSIBLE | CodeRefusal()) as refusal:
                 form.code.errors = [WORDS[refusal]]
             case never:
                 assert_never(never)

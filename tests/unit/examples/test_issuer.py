@@ -6,7 +6,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from jwt.algorithms import OKPAlgorithm, RSAAlgorithm
 
-from examples.issuer import EMPTY_RETRY, KEYS_COOLDOWN, KEYS_LIFESPAN, METADATA_LIFESPAN, Issuer, IssuerUnavailable
+from examples.issuer import (
+    EMPTY_RETRY,
+    KEYS_COOLDOWN,
+    KEYS_LIFESPAN,
+    METADATA_LIFESPAN,
+    Issuer,
+    IssuerUnavailable,
+)
 from tests.support.tiny_provider import SigningKey
 
 

@@ -116,7 +116,9 @@ def test_every_link_of_the_space_leads_somewhere(browser):
     assert set(PAGES) <= seen
 
 
-@pytest.mark.parametrize("path", sorted(set(PAGES) - WITHOUT_DATA - {"/espace/services", "/espace/messagerie"}))
+@pytest.mark.parametrize(
+    "path", sorted(set(PAGES) - WITHOUT_DATA - {"/espace/services", "/espace/messagerie"})
+)
 def test_two_members_read_different_pages(settings, provider, path):
     texts = []
     for number in ("1234567", "7654321"):
@@ -136,7 +138,9 @@ def test_without_a_session_every_page_leads_to_the_doors(browser, path):
     assert answer.headers["Location"] == "/connectez-vous"
 
 
-@pytest.mark.parametrize(("space", "title"), [("professionnel", "professionnel, Camille"), ("elu", "élu(e), Camille")])
+@pytest.mark.parametrize(
+    ("space", "title"), [("professionnel", "professionnel, Camille"), ("elu", "élu(e), Camille")]
+)
 def test_professionals_and_delegates_have_their_own_home(browser, provider, space, title):
     home = browser.sign_in(space)
 
@@ -213,7 +217,9 @@ def test_a_token_refused_early_is_renewed_once_never_in_circles(browser, provide
     browser.sign_in()
     asked = len(provider.requests)
     # Tokens for another audience: the data service refuses them, however fresh.
-    provider.access_token = lambda **changes: type(provider).access_token(provider, **changes, aud="elsewhere")
+    provider.access_token = lambda **changes: type(provider).access_token(
+        provider, **changes, aud="elsewhere"
+    )
     clock.ahead = timedelta(minutes=5)
 
     answer = browser.get("/espace/contrat")
@@ -223,7 +229,9 @@ def test_a_token_refused_early_is_renewed_once_never_in_circles(browser, provide
 
 
 def test_a_token_without_the_scope_is_a_page_not_a_circle(browser, provider, clock):
-    provider.access_token = lambda **changes: type(provider).access_token(provider, **changes | {"scope": "openid"})
+    provider.access_token = lambda **changes: type(provider).access_token(
+        provider, **changes | {"scope": "openid"}
+    )
 
     assert browser.sign_in().status_code == 403
 
@@ -323,14 +331,22 @@ def test_a_form_written_slowly_is_not_lost_when_the_access_token_expires(browser
     today = datetime.now(UTC).date().isoformat()
 
     answer = browser.submit(
-        form, path, happened_on=today, place="sport", third_party="non", care_on=today, care="autre", amount="5"
+        form,
+        path,
+        happened_on=today,
+        place="sport",
+        third_party="non",
+        care_on=today,
+        care="autre",
+        amount="5",
     )
 
     assert "est enregistrée" in words(answer)
 
 
 @pytest.mark.parametrize(
-    "path", ["/espace/accident", "/espace/remboursements/demander", "/espace/coordonnees-bancaires", "/logout"]
+    "path",
+    ["/espace/accident", "/espace/remboursements/demander", "/espace/coordonnees-bancaires", "/logout"],
 )
 @pytest.mark.parametrize("token", [None, "", "wrong", "é", "\udcff"])
 def test_a_form_from_elsewhere_is_refused(browser, path, token):

@@ -84,7 +84,9 @@ def test_neither_tokens_nor_the_cookie_can_be_read_in_the_browser_or_the_file(br
     home = browser.sign_in()
 
     with sqlite3.connect(settings.database) as database:
-        [(hashed, token)] = database.execute("SELECT browser_hash, access_token FROM space_session").fetchall()
+        [(hashed, token)] = database.execute(
+            "SELECT browser_hash, access_token FROM space_session"
+        ).fetchall()
     database.close()
     assert hashed == hashlib.sha256(browser.cookie().encode()).hexdigest()
     assert token not in home.text
@@ -218,8 +220,9 @@ def test_a_sign_in_begun_too_long_ago_starts_again(settings, provider):
         {"key": SigningKey("unknown")},
         {"key": SigningKey("first", "EdDSA")},
     ],
-    ids=lambda changes: ",".join(f"{name}={str(value)[:20]}" for name, value in changes.items() if name != "key")
-    or "key",
+    ids=lambda changes: (
+        ",".join(f"{name}={str(value)[:20]}" for name, value in changes.items() if name != "key") or "key"
+    ),
 )
 def test_an_id_token_that_does_not_hold_together_signs_nobody_in(browser, provider, changes):
     provider.id_token_changes = changes

@@ -176,7 +176,9 @@ def test_a_logout_token_that_does_not_hold_together_is_refused(browser, provider
     assert is_signed_in(browser)
 
 
-@pytest.mark.parametrize("data", [{}, {"logout_token": ""}, {"logout_token": "x" * 30_000}, {"logout_token": "é.b.c"}])
+@pytest.mark.parametrize(
+    "data", [{}, {"logout_token": ""}, {"logout_token": "x" * 30_000}, {"logout_token": "é.b.c"}]
+)
 def test_garbage_is_refused(browser, data):
     answer = browser.client.post("/backchannel-logout", data=data)
 

@@ -42,7 +42,8 @@ def test_dates_are_read_as_browsers_and_people_write_them(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "13/03/2026", "01/01/2020", "31/02/2026", "0000-00-00", "12/03/26", "١٢/٠٣/٢٠٢٦", "\0", "9" * 5000]
+    "text",
+    ["", "13/03/2026", "01/01/2020", "31/02/2026", "0000-00-00", "12/03/26", "١٢/٠٣/٢٠٢٦", "\0", "9" * 5000],
 )
 def test_other_dates_are_refused_with_a_word(text):
     read = read_request({"care_on": text, "care": "optique", "amount": "12"}, today=TODAY)
@@ -50,7 +51,9 @@ def test_other_dates_are_refused_with_a_word(text):
     assert list(read) == ["care_on"]
 
 
-@pytest.mark.parametrize(("text", "cents"), [("23,1", "23,10"), ("1 023.10 €", "1023,10"), ("20000", "20000,00")])
+@pytest.mark.parametrize(
+    ("text", "cents"), [("23,1", "23,10"), ("1 023.10 €", "1023,10"), ("20000", "20000,00")]
+)
 def test_sums_are_read_as_people_write_them(text, cents):
     read = read_request({"care_on": "12/03/2026", "care": "autre", "amount": text}, today=TODAY)
 
