@@ -15,6 +15,8 @@ from idp.subjects.one_time import Purpose
 
 DIGITS = 6
 DAY = timedelta(days=1)
+# Longer than any sign-in lives, so that no purge gives a try back.
+BUDGETS_KEPT = DAY
 
 
 class NotSent(StrEnum):
@@ -58,6 +60,11 @@ class Transaction:
     rules: SignIn
     now: datetime
 
+    @property
+    def binding(self) -> str:
+        """What its codes belong to: this sign-in of this account as it is now, and no other."""
+        return f"{self.id}:{self.account.id}:{self.account.epoch}"
+
 
 def is_resting(account: Account, *, now: datetime) -> bool:
     """Whether too many wrong codes put the second step of this account to rest."""
@@ -75,7 +82,7 @@ def issue(session: Session, transaction: Transaction) -> Code | NotSent:
         session,
         vault=transaction.vault,
         purpose=Purpose.SIGN_IN_CODE,
-        binding=transaction.id,
+        binding=transaction.binding,
         now=now,
         lifetime=rules.code_lifetime,
         digits=DIGITS,
@@ -88,9 +95,9 @@ def issue_again(session: Session, transaction: Transaction) -> Code | NotSent:
     rules = transaction.rules
     if resend_wait(session, transaction) > timedelta(0):
         return NotSent.TOO_SOON
-    ends_at = transaction.now + rules.interaction_lifetime
+    ends_at = transaction.now + BUDGETS_KEPT
     if not throttles.spend_until(
-        session, f"resends:{transaction.id}", limit=rules.code_resends, ends_at=ends_at
+        session, f"resends:{transaction.binding}", limit=rules.code_resends, ends_at=ends_at
     ):
         return NotSent.NO_RESENDS_LEFT
     return issue(session, transaction)
@@ -98,7 +105,7 @@ def issue_again(session: Session, transaction: Transaction) -> Code | NotSent:
 
 def resend_wait(session: Session, transaction: Transaction) -> timedelta:
     """How long until another code may be asked for."""
-    last = one_time.newest(session, purpose=Purpose.SIGN_IN_CODE, binding=transaction.id)
+    last = one_time.newest(session, purpose=Purpose.SIGN_IN_CODE, binding=transaction.binding)
     if last is None:
         return timedelta(0)
     return max(timedelta(0), last + transaction.rules.code_resend_wait - transaction.now)
@@ -106,7 +113,7 @@ def resend_wait(session: Session, transaction: Transaction) -> timedelta:
 
 def resends_left(session: Session, transaction: Transaction) -> int:
     """How many more codes this sign-in may ask for."""
-    used = throttles.used(session, f"resends:{transaction.id}", now=transaction.now)
+    used = throttles.used(session, f"resends:{transaction.binding}", now=transaction.now)
     return max(0, transaction.rules.code_resends - used)
 
 
@@ -114,7 +121,7 @@ def tries_left(session: Session, transaction: Transaction) -> int:
     """How many more codes this sign-in may try."""
     tries = transaction.rules.code_tries
     return one_time.tries_left(
-        session, purpose=Purpose.SIGN_IN_CODE, budget=transaction.id, tries=tries, now=transaction.now
+        session, purpose=Purpose.SIGN_IN_CODE, budget=transaction.binding, tries=tries, now=transaction.now
     )
 
 
@@ -122,31 +129,49 @@ def verify(session: Session, transaction: Transaction, entry: str) -> Verified |
     """Compare a typed code, after counting the try; the day's wrong codes may put the second step to rest."""
     if is_resting(transaction.account, now=transaction.now):
         return Refusal.RESTING
+    if not _count_of_day(session, transaction):
+        return _rest(session, transaction)
     outcome = one_time.spend_code(
         session,
         vault=transaction.vault,
         purpose=Purpose.SIGN_IN_CODE,
-        binding=transaction.id,
+        binding=transaction.binding,
         entry=entry,
         tries=transaction.rules.code_tries,
-        budget=transaction.id,
+        budget=transaction.binding,
+        budget_ends_at=transaction.now + BUDGETS_KEPT,
         now=transaction.now,
     )
     match outcome:
         case one_time.Spent():
+            throttles.refund(session, _wrong_codes(transaction), window=DAY, now=transaction.now)
             return Verified()
         case one_time.Refusal.EXPIRED:
             return Refusal.EXPIRED
         case one_time.Refusal.EXHAUSTED:
             return Refusal.EXHAUSTED
         case one_time.Refusal.WRONG:
-            return _count_wrong(session, transaction)
+            is_last = (
+                throttles.used(session, _wrong_codes(transaction), window=DAY, now=transaction.now)
+                >= transaction.rules.wrong_codes_per_day
+            )
+            return _rest(session, transaction) if is_last else Refusal.WRONG
 
 
-def _count_wrong(session: Session, transaction: Transaction) -> Refusal:
-    account, rules, now = transaction.account, transaction.rules, transaction.now
-    limit = rules.wrong_codes_per_day - 1
-    if throttles.spend(session, f"wrong-codes:{account.id}", limit=limit, window=DAY, now=now):
-        return Refusal.WRONG
-    accounts.rest_second_step(session, account.id, until=now + rules.freeze)
+def _count_of_day(session: Session, transaction: Transaction) -> bool:
+    """Use one of the account's wrong codes of the day before anything is compared; a right one gives it back."""
+    limit = transaction.rules.wrong_codes_per_day
+    return throttles.spend(session, _wrong_codes(transaction), limit=limit, window=DAY, now=transaction.now)
+
+
+def _wrong_codes(transaction: Transaction) -> str:
+    # After each rest the account has its wrong codes again: the rest, not the day, stops a guesser.
+    rested = transaction.account.second_step_rests_until
+    return f"wrong-codes:{transaction.account.id}:{rested.isoformat() if rested else ''}"
+
+
+def _rest(session: Session, transaction: Transaction) -> Refusal:
+    accounts.rest_second_step(
+        session, transaction.account.id, until=transaction.now + transaction.rules.freeze
+    )
     return Refusal.RESTING

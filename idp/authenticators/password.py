@@ -61,11 +61,13 @@ class Passwords:
 def identify(
     session: Session, identifier: str, *, vault: Vault, populations: frozenset[str], now: datetime
 ) -> Candidate:
-    """Whom a typed identifier means. An active account wins; else the newest enrolment that can be activated."""
+    """Whom a typed identifier means. An active account wins; else the newest enrolment that waits for its mail."""
     account = find_account(session, identifier, populations=populations)
     if account is not None:
         return Candidate(key=f"member:{account.member_id}", stored=account.password_hash, account=account)
-    enrolment = enrolments.newest_open_for(session, identifier=identifier, now=now)
+    enrolment = enrolments.newest_waiting_for(
+        session, identifier=identifier, populations=populations, now=now
+    )
     if enrolment is not None:
         key = f"member:{enrolment.member_id}"
         return Candidate(key=key, stored=enrolment.password_hash, enrolment=enrolment)
@@ -87,10 +89,14 @@ def tidy(identifier: str) -> str:
 
 def count_try(session: Session, key: str, *, network: str, now: datetime) -> timedelta | None:
     """Count one try before its comparison; how long to wait instead, or None to go on."""
-    wait = throttles.attempt(session, f"password:{key}:{network}", schedule=FROM_ONE_NETWORK, now=now)
-    if wait is not None:
-        return wait
-    return throttles.attempt(session, f"password:{key}", schedule=FROM_ANYWHERE, now=now)
+    return throttles.attempt_near_and_far(
+        session,
+        near=f"password:{key}:{network}",
+        near_schedule=FROM_ONE_NETWORK,
+        far=f"password:{key}",
+        far_schedule=FROM_ANYWHERE,
+        now=now,
+    )
 
 
 def forget_tries(session: Session, key: str, *, network: str) -> None:

@@ -92,13 +92,22 @@ def recognise(
     session: Session, cookie: str | None, *, vault: Vault, account: Account, rules: Rules, now: datetime
 ) -> TrustedDeviceRow | None:
     """Before the password: the device whose cookie this is, if it is live. Judges and changes nothing."""
+    row = named(session, cookie, vault=vault, account=account, rules=rules, now=now)
+    presented = _read(cookie)
+    if row is None or presented is None:
+        return None
+    # The newest secret, or the one before (a lost answer): older ones spare nothing.
+    return row if _distance(row, presented, vault) in {0, 1} else None
+
+
+def named(
+    session: Session, cookie: str | None, *, vault: Vault, account: Account, rules: Rules, now: datetime
+) -> TrustedDeviceRow | None:
+    """The live device that a cookie names, whether its secret is good or not."""
     presented = _read(cookie)
     if presented is None:
         return None
-    row = _find(session, presented, vault=vault, account=account, rules=rules, now=now)
-    if row is None or _distance(row, presented, vault) is None:
-        return None
-    return row
+    return _find(session, presented, vault=vault, account=account, rules=rules, now=now)
 
 
 def use(

@@ -52,6 +52,7 @@ def blueprint(kit: Kit) -> Blueprint:
         challenge.void(visit.session, challenge_id=shown, browser=visit.browser)
         return visit.see_other(suite)
 
+    kit.limit_pages(routes)
     return routes
 
 

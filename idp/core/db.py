@@ -122,6 +122,7 @@ def _make_engine(url: str, pool_size: int, checkout_seconds: float) -> Engine:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=checkout_seconds,
+            hide_parameters=True,
             connect_args={"connect_timeout": 2, "options": "-c statement_timeout=10000 -c lock_timeout=5000"},
         )
     engine = create_engine(
@@ -130,6 +131,8 @@ def _make_engine(url: str, pool_size: int, checkout_seconds: float) -> Engine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=SQLITE_BUSY_SECONDS,
+        # Errors are logged; what they were about (addresses, hashes) is not.
+        hide_parameters=True,
         connect_args={"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False},
     )
     event.listen(engine, "connect", _prepare_sqlite)

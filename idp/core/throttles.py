@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Integer, Text, delete, or_, select
+from sqlalchemy import Integer, Text, delete, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, UtcDateTime, insert_into
@@ -79,6 +79,16 @@ def _count(session: Session, key: str, *, limit: int, start: datetime, ends_at: 
     return limit > 0 and session.execute(add).scalar_one_or_none() is not None
 
 
+def refund(session: Session, key: str, *, window: timedelta, now: datetime) -> None:
+    """Give one unit of a budget back: what it was used for turned out well."""
+    session.execute(
+        update(Budget)
+        .where(Budget.key == key, Budget.window_start == _window_start(now, window), Budget.used > 0)
+        .values(used=Budget.used - 1)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def restore(session: Session, key: str) -> None:
     """Give a budget back whole, after a success."""
     session.execute(delete(Budget).where(Budget.key == key))
@@ -121,6 +131,41 @@ def attempt(session: Session, key: str, *, schedule: Schedule, now: datetime) ->
     if session.execute(count).scalar_one_or_none() is not None:
         return None
     return attempt(session, key, schedule=schedule, now=now)
+
+
+def attempt_near_and_far(
+    session: Session, *, near: str, near_schedule: Schedule, far: str, far_schedule: Schedule, now: datetime
+) -> timedelta | None:
+    """Count one try from a network against a subject: `near` for the two together, `far` for all networks.
+
+    The far delay never stops a network's first try, so that strangers cannot keep the owner out; a try that is
+    refused near is counted nowhere.
+    """
+    wait = waiting(session, near, now=now)
+    if wait is not None:
+        return wait
+    is_first = failures(session, near, now=now) == 0
+    far_wait = attempt(session, far, schedule=far_schedule, now=now)
+    if far_wait is not None and not is_first:
+        return far_wait
+    return attempt(session, near, schedule=near_schedule, now=now)
+
+
+def waiting(session: Session, key: str, *, now: datetime) -> timedelta | None:
+    """How long a key must still wait, without counting anything."""
+    row = select(Delay.allowed_at).where(Delay.key == key, Delay.allowed_at > now, Delay.forgotten_at > now)
+    allowed_at = session.execute(row).scalar_one_or_none()
+    return allowed_at - now if allowed_at is not None else None
+
+
+def give_back(session: Session, key: str) -> None:
+    """Take one try off a key, after a success."""
+    session.execute(
+        update(Delay)
+        .where(Delay.key == key, Delay.failures > 0)
+        .values(failures=Delay.failures - 1)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def failures(session: Session, key: str, *, now: datetime) -> int:

@@ -82,7 +82,9 @@ class _Views:
 def _again(visit: Visit, token: str) -> Response:
     """A lapsed attempt starts again without retyping."""
     enrolment = _of_link(visit, token)
-    if enrolment.is_open(visit.now) or accounts.by_member(visit.session, enrolment.member_id) is not None:
+    has_account = accounts.by_member(visit.session, enrolment.member_id) is not None
+    if has_account or enrolment.is_open(visit.now) or enrolment.voided_at is not None:
+        # Only what lapsed starts again: a corrected address must not come back to life by its old link.
         return visit.see_other(f"/inscription/activer/{token}")
     if not enrolments.is_still_entitled(visit.session, enrolment):
         return _link_page(visit, enrolment, ActivationForm(), NotActivated.IMPOSSIBLE)
@@ -124,7 +126,7 @@ def _of_link(visit: Visit, token: str) -> Enrolment:
 
 
 def _is_own_browser(visit: Visit, enrolment: Enrolment) -> bool:
-    return enrolment.browser == visit.browser
+    return activation.is_own(visit, enrolment)
 
 
 def _may_activate(visit: Visit, enrolment: Enrolment) -> bool:

@@ -6,11 +6,11 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
-from idp.core import throttles
+from idp.core import secrets, throttles
 from idp.core.db import new_id
 from idp.core.throttles import Schedule
 from idp.login import activation
-from idp.subjects import accounts, emails
+from idp.subjects import accounts, emails, enrolments
 from idp.subjects.accounts import Account
 from idp.subjects.directory import MemberDirectory, RegisteredMember
 from idp.subjects.enrolments import Enrolment, Outcome
@@ -55,19 +55,29 @@ def check_pair(
     if len(found) != 1:
         visit.audit("enrolment.wrong_pair")
         return Refusal.WRONG_PAIR
+    # Only wrong pairs slow anybody down: a family, or a whole village behind one address, enrols in peace.
     throttles.forget(visit.session, f"pair:{number}:{visit.network}")
+    throttles.give_back(visit.session, f"pair:{number}")
+    throttles.give_back(visit.session, f"pairs:{visit.network}")
     return found[0]
 
 
 def _count(session: Session, *, number: str, network: str, now: datetime) -> timedelta | None:
-    for key, schedule in (
-        (f"pair:{number}:{network}", PAIR_FROM_NETWORK),
-        (f"pairs:{network}", ANY_PAIR_FROM_NETWORK),
-        (f"pair:{number}", PAIR_FROM_ANYWHERE),
-    ):
-        wait = throttles.attempt(session, key, schedule=schedule, now=now)
-        if wait is not None:
-            return wait
+    any_pair = f"pairs:{network}"
+    wait = throttles.waiting(session, any_pair, now=now)
+    if wait is None:
+        wait = throttles.attempt_near_and_far(
+            session,
+            near=f"pair:{number}:{network}",
+            near_schedule=PAIR_FROM_NETWORK,
+            far=f"pair:{number}",
+            far_schedule=PAIR_FROM_ANYWHERE,
+            now=now,
+        )
+    if wait is None:
+        wait = throttles.attempt(session, any_pair, schedule=ANY_PAIR_FROM_NETWORK, now=now)
+    if wait is not None:
+        return wait
     if throttles.spend(session, "pairs", limit=ALL_PAIRS_PER_MINUTE, window=MINUTE, now=now):
         return None
     return MINUTE
@@ -86,19 +96,21 @@ def begin(
     address: str,
     password_hash: str,
     interaction_id: str | None,
-    browser: str | None = None,
+    former: Enrolment | None = None,
 ) -> Enrolment:
     """Record the attempt and send the mail that it calls for; the page that follows is the same for all.
 
-    `browser` is the one that may activate without the password, when it is not this visit's.
+    After a `former` attempt, its browser stays the one that may activate without the password, and its proof of
+    number and code stays as old as it is.
     """
+    browser = former.browser if former is not None else _own_browser(visit)
     account = accounts.by_member(visit.session, member_id)
     taken = accounts.by_email(visit.session, address)
     enrolment = Enrolment(
         id=new_id(),
         member_id=member_id,
         outcome=_outcome(account, taken, address).value,
-        browser=browser or visit.browser,
+        browser=browser,
         interaction_id=interaction_id,
         space=visit.space.name,
         locale=visit.locale,
@@ -111,6 +123,7 @@ def begin(
         mails=0,
         mailed_at=visit.now,
         created_at=visit.now,
+        proved_at=former.proved_at if former is not None else visit.now,
         expires_at=visit.now + visit.kit.settings.enrolment.lifetime,
     )
     visit.session.add(enrolment)
@@ -120,6 +133,13 @@ def begin(
     if account is not None and account.email_folded != enrolment.email_folded:
         _tell_owner(visit, account)
     return enrolment
+
+
+def _own_browser(visit: Visit) -> str:
+    """A fresh secret for this attempt: a browser cookie that was known before is worthless after."""
+    secret = secrets.token()
+    visit.set_cookie(activation.COOKIE, secret)
+    return secrets.fingerprint(secret)
 
 
 def _outcome(account: Account | None, taken: Account | None, address: str) -> Outcome:
@@ -136,7 +156,8 @@ def _tell_owner(visit: Visit, account: Account) -> None:
 
 def repeat(visit: Visit, former: Enrolment, *, address: str) -> Enrolment | None:
     """The same attempt again, at another address or after it lapsed, nothing retyped. None: too many today."""
-    if not may_begin(visit, former.member_id):
+    is_entitled = enrolments.is_still_entitled(visit.session, former)
+    if not is_entitled or not may_begin(visit, former.member_id):
         return None
     if former.activated_at is None:
         # What was mailed to the former address must not activate any more.
@@ -148,5 +169,5 @@ def repeat(visit: Visit, former: Enrolment, *, address: str) -> Enrolment | None
         password_hash=former.password_hash,
         interaction_id=former.interaction_id,
         # Whoever holds an old link never typed the password: only the first browser is spared it.
-        browser=former.browser,
+        former=former,
     )

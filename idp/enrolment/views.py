@@ -54,6 +54,8 @@ class Enrolments:
         back = (
             f"/inscription?i={interaction.id}" if interaction else f"/inscription?espace={visit.space.name}"
         )
+        # The page shows another picture: what was copied from the last one is no answer to it.
+        form.captcha.data = ""
         return visit.page(
             "inscription.html",
             form=form,
@@ -86,6 +88,7 @@ class Enrolments:
         if interaction is not None and handle is not None:
             until = visit.now + visit.kit.settings.enrolment.return_within
             interactions.keep_until(visit.session, handle, until=until)
+            interaction.forget_proofs()
             interaction.identifier = form.address
         return visit.see_other("/inscription/validation")
 
@@ -198,7 +201,7 @@ def _welcome(visit: Visit) -> Response:
 
 def of_browser(visit: Visit) -> Enrolment | None:
     """The attempt that this browser made last; its space becomes the visit's."""
-    enrolment = enrolments.newest_of_browser(visit.session, visit.browser)
+    enrolment = enrolments.newest_of_browser(visit.session, activation.browser_of(visit))
     if enrolment is not None:
         visit.space = visit.kit.spaces.get(enrolment.space) or visit.space
     return enrolment
@@ -225,7 +228,7 @@ def _waiting_page(visit: Visit, enrolment: Enrolment, form: EmailForm) -> Respon
     correcting = "corriger" in visit.request.args or visit.request.method == "POST"
     return visit.page(
         "validation.html",
-        address=enrolment.email if enrolment.browser == visit.browser else emails.mask(enrolment.email),
+        address=enrolment.email if activation.is_own(visit, enrolment) else emails.mask(enrolment.email),
         delivery=delivery,
         resend_url="/inscription/renvoyer",
         resend_wait=activation.resend_wait(visit, enrolment).total_seconds(),

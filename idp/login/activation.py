@@ -3,7 +3,7 @@
 from datetime import timedelta
 from enum import StrEnum
 
-from idp.core import throttles
+from idp.core import secrets, throttles
 from idp.subjects import enrolments, one_time
 from idp.subjects.enrolments import Activated, Enrolment, NotActivated, Outcome
 from idp.subjects.members import Member
@@ -11,6 +11,7 @@ from idp.subjects.one_time import Purpose, Spent
 from idp.web.kit import Visit
 
 CODE_DIGITS = 8
+COOKIE = "enrolment"
 MAILS = 5
 MAIL_OF = {
     Outcome.NEW: "activation",
@@ -25,6 +26,16 @@ class CodeRefusal(StrEnum):
     WRONG = "wrong"
     EXPIRED = "expired"
     EXHAUSTED = "exhausted"
+
+
+def is_own(visit: Visit, enrolment: Enrolment) -> bool:
+    """Whether this browser is the one that made the attempt."""
+    return secrets.same(enrolment.browser, browser_of(visit))
+
+
+def browser_of(visit: Visit) -> str:
+    """What the attempts of this browser are found by."""
+    return secrets.fingerprint(visit.cookie(COOKIE) or "")
 
 
 def send_mail(visit: Visit, enrolment: Enrolment) -> None:
@@ -77,6 +88,8 @@ def send_mail(visit: Visit, enrolment: Enrolment) -> None:
 
 def send_again(visit: Visit, enrolment: Enrolment) -> bool:
     """Send the mail again when its wait is over and its number is left; whether one was sent."""
+    # Two clicks at once: the second one waits here and then finds the first one's mail.
+    visit.session.refresh(enrolment, with_for_update=True)
     is_over = enrolment.activated_at is not None or enrolment.expires_at <= visit.now
     if is_over or resend_wait(visit, enrolment) > timedelta(0):
         return False
@@ -113,6 +126,7 @@ def redeem_code(visit: Visit, enrolment: Enrolment, entry: str) -> Activated | N
         entry=entry,
         tries=visit.kit.settings.enrolment.code_tries,
         budget=_budget(enrolment),
+        budget_ends_at=enrolment.expires_at,
         now=visit.now,
     )
     match outcome:

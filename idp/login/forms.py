@@ -1,7 +1,7 @@
 """The forms of the sign-in."""
 
 from wtforms import BooleanField, Form, PasswordField, StringField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from idp.authenticators.password import LONGEST_IDENTIFIER
 
@@ -30,7 +30,7 @@ class PasswordForm(Form):
 class CodeForm(Form):
     """A code received by mail."""
 
-    code = StringField("Entrez le code", [InputRequired("Écrivez le code reçu par email.")])
+    code = StringField("Entrez le code", [DataRequired("Écrivez le code reçu par email.")])
 
     @property
     def digits(self) -> str:

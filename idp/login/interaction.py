@@ -70,8 +70,14 @@ class Interaction(Base):
     code_not_sent: Mapped[str | None] = mapped_column(Text)
     session_id: Mapped[str | None] = mapped_column(Text)
     inherited: Mapped[str] = mapped_column(Text, default="")
+    inherited_from: Mapped[str | None] = mapped_column(Text)
+    proof_hash: Mapped[str | None] = mapped_column(Text)
+    version: Mapped[int] = mapped_column(Integer)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cancelled: Mapped[bool] = mapped_column(Boolean, default=False)
+
+    # Two requests on one interaction never mix their proofs: the second one to write fails.
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 (SQLAlchemy's own form)
 
     @property
     def asked(self) -> Demand:
@@ -108,6 +114,12 @@ class Interaction(Base):
         self.password_at = self.mail_code_at = self.trust_answered_at = None
         self.device_id = self.session_id = self.code_sent_at = self.code_not_sent = None
         self.inherited = ""
+        self.inherited_from = self.proof_hash = None
+
+    @property
+    def holds_proofs(self) -> bool:
+        """Whether something was proved here, so that its proof cookie must come with every step."""
+        return self.proof_hash is not None
 
 
 def start(
@@ -130,18 +142,24 @@ def start(
     return row
 
 
-def find(session: Session, handle: str, *, browser: str, now: datetime) -> Interaction | None:
-    """The interaction of this handle, when it is live and this browser's own; worthless anywhere else."""
+def find(
+    session: Session, handle: str, *, browser: str, now: datetime, lock: bool = False
+) -> Interaction | None:
+    """The interaction of this handle, when it is live and this browser's own; worthless anywhere else.
+
+    With `lock`, as it is in the database now, and nobody else changes it before this transaction ends.
+    """
     if len(handle) > LONGEST_HANDLE:
         return None
-    return session.execute(
-        select(Interaction).where(
-            Interaction.id == handle,
-            Interaction.browser == browser,
-            Interaction.expires_at > now,
-            Interaction.ended_at.is_(None),
-        )
-    ).scalar_one_or_none()
+    found = select(Interaction).where(
+        Interaction.id == handle,
+        Interaction.browser == browser,
+        Interaction.expires_at > now,
+        Interaction.ended_at.is_(None),
+    )
+    if lock:
+        found = found.with_for_update().execution_options(populate_existing=True)
+    return session.execute(found).scalar_one_or_none()
 
 
 def newest(session: Session, *, browser: str, now: datetime) -> Interaction | None:
@@ -164,6 +182,28 @@ def end(session: Session, interaction: Interaction, *, now: datetime) -> bool:
         .execution_options(synchronize_session=False)
     )
     return session.execute(ended).scalar_one_or_none() is not None
+
+
+def replace(session: Session, interaction: Interaction, *, now: datetime) -> Interaction:
+    """End an interaction and begin another for the same demand, with nothing proved."""
+    end(session, interaction, now=now)
+    lifetime = interaction.expires_at - interaction.created_at
+    return start(session, browser=interaction.browser, demand=interaction.asked, now=now, lifetime=lifetime)
+
+
+def end_proved(session: Session, *, browser: str, now: datetime, but: str = "") -> None:
+    """End this browser's interactions that hold proofs: they do not outlive the session, nor its owner."""
+    session.execute(
+        update(Interaction)
+        .where(
+            Interaction.browser == browser,
+            Interaction.proof_hash.is_not(None),
+            Interaction.ended_at.is_(None),
+            Interaction.id != but,
+        )
+        .values(ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def keep_until(session: Session, handle: str, *, until: datetime) -> None:

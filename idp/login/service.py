@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from idp.core.errors import Problem
 from idp.core.spaces import Space
 from idp.login import interaction as interactions
+from idp.login import proof
 from idp.login.interaction import Demand, Interaction
 from idp.login.journey import StepName, next_step
 from idp.login.steps.activation import Activation
@@ -121,6 +122,8 @@ def finished(visit: Visit, handle: str) -> Finished | None:
     interaction = interactions.find(visit.session, handle, browser=visit.browser, now=visit.now)
     if interaction is None or not (interaction.cancelled or interaction.session_id):
         return None
+    if not interaction.cancelled and not proof.holds(visit, interaction):
+        return None
     demand = interaction.asked
     _enter_space(visit, demand)
     live = sessions.by_row(visit.session, interaction.session_id or "", now=visit.now)
@@ -130,6 +133,7 @@ def finished(visit: Visit, handle: str) -> Finished | None:
         return None
     if not interactions.end(visit.session, interaction, now=visit.now):
         return None
+    proof.release(visit, interaction)
     return Finished(demand, None if interaction.cancelled else live, cancelled=interaction.cancelled)
 
 
@@ -146,18 +150,31 @@ def _inherit(visit: Visit, interaction: Interaction, live: LiveSession) -> None:
     interaction.account_id = account.id
     interaction.epoch = account.epoch
     interaction.inherited = assurance.write(live.methods)
+    interaction.inherited_from = live.id
     interaction.session_id = None
+    proof.bind(visit, interaction)
 
 
 def _complete(visit: Visit, interaction: Interaction) -> Response:
     account = accounts.by_id(visit.session, interaction.account_id or "")
     if account is None or account.epoch != interaction.epoch:
         raise Problem("P-2002", detail="the account changed during the sign-in")
-    interaction.session_id = _open_or_strengthen(visit, interaction, account)
+    if interaction.session_id is None:
+        interaction.session_id = _open_or_strengthen(visit, interaction, account)
+    elif not _is_still_here(visit, interaction.session_id):
+        # The session that this sign-in ended in is over: its proofs opened one door and open no other.
+        interaction.forget_proofs()
+        return visit.see_other(url_of(StepName.PASSWORD, interaction))
     if interaction.asked.client_id is not None:
         return visit.see_other(f"{RESUME}?i={interaction.id}")
     interactions.end(visit.session, interaction, now=visit.now)
+    proof.release(visit, interaction)
     return visit.see_other(visit.kit.door_of(visit.session, visit.space) or "/compte")
+
+
+def _is_still_here(visit: Visit, session_id: str) -> bool:
+    mine = live_session(visit)
+    return mine is not None and mine.id == session_id
 
 
 def _open_or_strengthen(visit: Visit, interaction: Interaction, account: Account) -> str:
@@ -165,7 +182,12 @@ def _open_or_strengthen(visit: Visit, interaction: Interaction, account: Account
     auth_time = interaction.password_at or (live.auth_time if live is not None else visit.now)
     if live is not None and live.account_id == account.id:
         secret = sessions.strengthen(
-            visit.session, live, methods=interaction.methods, auth_time=auth_time, now=visit.now
+            visit.session,
+            live,
+            methods=interaction.methods,
+            auth_time=auth_time,
+            device_id=interaction.device_id,
+            now=visit.now,
         )
         visit.set_cookie(SESSION, secret)
         visit.audit("session.strengthened", account.id, acr=assurance.acr(interaction.methods) or "")
@@ -173,6 +195,7 @@ def _open_or_strengthen(visit: Visit, interaction: Interaction, account: Account
     if live is not None:
         # Another person signs in here: the first one's session does not outlive it.
         sessions.end(visit.session, live.id, now=visit.now)
+        interactions.end_proved(visit.session, browser=visit.browser, now=visit.now, but=interaction.id)
     _tell_of_new_browser(visit, interaction, account)
     row_id, secret = sessions.open_session(
         visit.session,

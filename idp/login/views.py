@@ -4,6 +4,7 @@ from flask import Blueprint, Response
 
 from idp.core.errors import Problem
 from idp.login import interaction as interactions
+from idp.login import proof
 from idp.login.interaction import Interaction
 from idp.login.journey import StepName, next_step
 from idp.login.service import RESUME, Login, default_demand, url_of
@@ -70,11 +71,14 @@ def _interaction(visit: Visit) -> Interaction:
     """The sign-in that the page names, or the newest of this browser, or a new one without a service."""
     handle = visit.request.form.get("i") or visit.request.args.get("i")
     if handle:
-        found = interactions.find(visit.session, handle, browser=visit.browser, now=visit.now)
-        if found is None:
-            raise Problem("P-2002", detail="unknown interaction")
+        acts = visit.request.method == "POST"
+        found = interactions.find(visit.session, handle, browser=visit.browser, now=visit.now, lock=acts)
+        if found is None or not proof.holds(visit, found):
+            raise Problem("P-2002", detail="unknown interaction, or one proved elsewhere")
     else:
         found = interactions.newest(visit.session, browser=visit.browser, now=visit.now)
+        if found is not None and not proof.holds(visit, found):
+            found = None
     if found is None:
         space = visit.kit.spaces.get(visit.request.args.get("espace", "")) or visit.kit.spaces.default
         lifetime = visit.kit.settings.sign_in.interaction_lifetime

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from flask import Response
 
+from idp.login import interaction as interactions
 from idp.login import service as signing_in
 from idp.oidc import answers, claims, hints
 from idp.oidc.clients import Client
@@ -103,6 +104,7 @@ class Logout:
         """End the session everywhere: tokens that name it are refused from now on."""
         if live is not None and sessions.end(visit.session, live.id, now=visit.now):
             visit.audit("session.ended", live.account_id, by="member")
+        interactions.end_proved(visit.session, browser=visit.browser, now=visit.now)
         if visit.cookie(signing_in.SESSION) is not None:
             visit.drop_cookie(signing_in.SESSION)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, Integer, Text, delete, select, update
+from sqlalchemy import ForeignKey, Integer, Text, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core import secrets
@@ -171,7 +171,13 @@ def touch(session: Session, live: LiveSession, *, now: datetime) -> None:
 
 
 def strengthen(
-    session: Session, live: LiveSession, *, methods: frozenset[Method], auth_time: datetime, now: datetime
+    session: Session,
+    live: LiveSession,
+    *,
+    methods: frozenset[Method],
+    auth_time: datetime,
+    device_id: str | None,
+    now: datetime,
 ) -> str:
     """Add what was proved again to a session of the same account; its cookie gets a new secret, its `sid` stays."""
     secret = secrets.token()
@@ -182,6 +188,7 @@ def strengthen(
             secret_hash=secrets.fingerprint(secret),
             methods=assurance.write(methods),
             auth_time=auth_time,
+            device_id=func.coalesce(device_id, SessionRow.device_id),
             last_seen_at=now,
         )
     )

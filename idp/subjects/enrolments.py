@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Integer, Text, delete, select, update
+from sqlalchemy import ForeignKey, Integer, Text, and_, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, UtcDateTime
@@ -44,18 +44,19 @@ class Enrolment(Base):
     outbox_id: Mapped[int | None] = mapped_column(Integer)
     mailed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    # When number and code were right, here or in the attempt that this one repeats.
+    proved_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     activated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     voided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     def is_open(self, now: datetime) -> bool:
         """Whether it can still be activated."""
-        return (
-            self.outcome == Outcome.NEW
-            and self.activated_at is None
-            and self.voided_at is None
-            and self.expires_at > now
-        )
+        return self.outcome == Outcome.NEW and self.is_waiting(now)
+
+    def is_waiting(self, now: datetime) -> bool:
+        """Whether its pages still wait for a mail; one that cannot be activated looks the same."""
+        return self.activated_at is None and self.voided_at is None and self.expires_at > now
 
 
 class NotActivated(StrEnum):
@@ -86,12 +87,18 @@ def newest_of_browser(session: Session, browser: str) -> Enrolment | None:
     ).scalar_one_or_none()
 
 
-def newest_open_for(session: Session, *, identifier: str, now: datetime) -> Enrolment | None:
-    """The newest attempt that can be activated and was made with this address or member number."""
+def newest_waiting_for(
+    session: Session, *, identifier: str, populations: frozenset[str], now: datetime
+) -> Enrolment | None:
+    """The newest attempt that waits for its mail, by the address or the member number it was made with.
+
+    Attempts that cannot be activated count as well: who signs in to one reads the same page as for any other,
+    and so does not learn whether the address was taken.
+    """
     matches = (
         Enrolment.email_folded == emails.fold(identifier)
         if "@" in identifier
-        else Member.member_number == identifier
+        else and_(Member.member_number == identifier, Member.population.in_(populations))
     )
     return session.execute(
         select(Enrolment)
@@ -99,21 +106,20 @@ def newest_open_for(session: Session, *, identifier: str, now: datetime) -> Enro
         .where(
             matches,
             Member.status == "active",
-            Enrolment.outcome == Outcome.NEW,
             Enrolment.activated_at.is_(None),
             Enrolment.voided_at.is_(None),
             Enrolment.expires_at > now,
         )
         .order_by(Enrolment.created_at.desc())
         .limit(1)
-    ).scalar_one_or_none()  # fmt: skip
+    ).scalar_one_or_none()
 
 
 def is_still_entitled(session: Session, enrolment: Enrolment) -> bool:
     """Whether the member is still one, and the access code that the attempt was begun with still theirs."""
     member = session.get(Member, enrolment.member_id, populate_existing=True)
     # A code that the mutual replaced proves nothing any more, nor does what was begun with it.
-    return member is not None and member.status == "active" and member.code_changed_at <= enrolment.created_at
+    return member is not None and member.status == "active" and member.code_changed_at <= enrolment.proved_at
 
 
 def activate(session: Session, enrolment: Enrolment, *, now: datetime) -> Activated | NotActivated:
@@ -122,23 +128,25 @@ def activate(session: Session, enrolment: Enrolment, *, now: datetime) -> Activa
         return NotActivated.IMPOSSIBLE
     if accounts.by_member(session, enrolment.member_id) is not None:
         return NotActivated.ALREADY_ACTIVE
-    if not enrolment.is_open(now):
-        return NotActivated.LAPSED
-    account_id = accounts.open_if_none(
-        session,
-        now=now,
-        member_id=enrolment.member_id,
-        email=enrolment.email,
-        email_folded=enrolment.email_folded,
-        password_hash=enrolment.password_hash,
-        terms_version=enrolment.terms_version,
-        terms_hash=enrolment.terms_hash,
-        terms_accepted_at=enrolment.terms_accepted_at,
-    )
+    with session.begin_nested() as step:
+        if not _mark_activated(session, enrolment, now=now):
+            return NotActivated.LAPSED
+        account_id = accounts.open_if_none(
+            session,
+            now=now,
+            member_id=enrolment.member_id,
+            email=enrolment.email,
+            email_folded=enrolment.email_folded,
+            password_hash=enrolment.password_hash,
+            terms_version=enrolment.terms_version,
+            terms_hash=enrolment.terms_hash,
+            terms_accepted_at=enrolment.terms_accepted_at,
+        )
+        if account_id is None:
+            step.rollback()
     if account_id is None:
         is_theirs = accounts.by_member(session, enrolment.member_id) is not None
         return NotActivated.ALREADY_ACTIVE if is_theirs else NotActivated.IMPOSSIBLE
-    session.execute(update(Enrolment).where(Enrolment.id == enrolment.id).values(activated_at=now))
     session.execute(
         update(Enrolment)
         .where(
@@ -149,6 +157,24 @@ def activate(session: Session, enrolment: Enrolment, *, now: datetime) -> Activa
         .values(voided_at=now)
     )
     return Activated(account_id)
+
+
+def _mark_activated(session: Session, enrolment: Enrolment, *, now: datetime) -> bool:
+    """One UPDATE takes the attempt, unless it was activated, voided or lapsed meanwhile."""
+    marked = (
+        update(Enrolment)
+        .where(
+            Enrolment.id == enrolment.id,
+            Enrolment.outcome == Outcome.NEW,
+            Enrolment.activated_at.is_(None),
+            Enrolment.voided_at.is_(None),
+            Enrolment.expires_at > now,
+        )
+        .values(activated_at=now)
+        .returning(Enrolment.id)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(marked).scalar_one_or_none() is not None
 
 
 def purge(session: Session, *, now: datetime) -> None:

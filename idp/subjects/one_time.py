@@ -14,6 +14,7 @@ from idp.core.secrets import Vault
 # A resend leaves this many codes alive: mails may arrive in another order than they left.
 ALIVE = 3
 LONGEST_ENTRY = 32
+KEPT_AFTER_EXPIRY = timedelta(days=7)
 
 
 class Purpose(StrEnum):
@@ -108,18 +109,20 @@ def spend_code(
     entry: str,
     tries: int,
     budget: str,
+    budget_ends_at: datetime,
     now: datetime,
 ) -> Spent | Refusal:
     """Count the try, then compare it with the codes alive, then use the right one up.
 
-    `budget` names what the tries are counted for. The count is one upsert and the use one UPDATE, so that
+    `budget` names what the tries are counted for, and is kept until `budget_ends_at`, which no code of it
+    outlives. The count is one upsert and the use one UPDATE, so that
     parallel requests get exactly `tries` comparisons and at most one success.
     """
     rows = _alive(session, purpose, binding, now)
     if not rows:
         return Refusal.EXPIRED
-    ends_at = max(row.expires_at for row in rows)
-    if not throttles.spend_until(session, f"tries:{purpose}:{budget}", limit=tries, ends_at=ends_at):
+    key = f"tries:{purpose}:{budget}"
+    if not throttles.spend_until(session, key, limit=tries, ends_at=budget_ends_at):
         return Refusal.EXHAUSTED
     mac = vault.mac(purpose, binding, entry[:LONGEST_ENTRY])
     right = [row.id for row in rows if secrets.same(row.mac, mac)]
@@ -173,5 +176,5 @@ def newest(session: Session, *, purpose: Purpose, binding: str) -> datetime | No
 
 
 def purge(session: Session, *, now: datetime) -> None:
-    """Drop secrets that expired more than a day ago (a late link is still told that it lapsed)."""
-    session.execute(delete(OneTimeSecret).where(OneTimeSecret.expires_at <= now - timedelta(days=1)))
+    """Drop secrets that expired more than a week ago (a late link is still told that it lapsed)."""
+    session.execute(delete(OneTimeSecret).where(OneTimeSecret.expires_at <= now - KEPT_AFTER_EXPIRY))

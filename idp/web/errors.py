@@ -1,6 +1,7 @@
 """Failures become pages, or JSON where a machine reads, each with its number."""
 
 import math
+import traceback
 from datetime import timedelta
 
 import structlog
@@ -50,7 +51,11 @@ def handle_failures(app: Flask, kit: Kit) -> None:
 
     @app.errorhandler(Exception)
     def accident(failure: Exception) -> Response:
-        log.error("accident", kind=type(failure).__name__, endpoint=request.endpoint, exc_info=failure)
+        # The place, not the words: an exception's text may hold an address or a whole row.
+        place = [
+            f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(failure.__traceback__)[-8:]
+        ]
+        log.error("accident", kind=type(failure).__name__, endpoint=request.endpoint, place=place)
         return _answer(kit, CATALOGUE["P-5000"], None)
 
 

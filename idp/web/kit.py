@@ -13,6 +13,7 @@ from flask_limiter import Limiter
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
 from idp.core import audit, outbox, secrets
 from idp.core.clock import Clock
@@ -219,6 +220,9 @@ class Kit:
             session.rollback()
             log.warning("database.unavailable", kind=type(failure).__name__)
             raise Problem("P-5003", detail=type(failure).__name__, retry_after=RETRY_SOON) from failure
+        except StaleDataError as race:
+            session.rollback()
+            raise Problem("P-2002", detail="two requests on one sign-in") from race
         except BaseException:
             session.rollback()
             raise

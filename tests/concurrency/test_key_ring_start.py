@@ -3,13 +3,16 @@
 import json
 import subprocess
 import sys
+import threading
 
 import pytest
 from sqlalchemy import text
 
 from idp.core.secrets import Vault
-from idp.oidc import key_copy
-from tests.protocol.party import ROOT, ROOT_SECRET
+from idp.oidc import key_copy, key_rows
+from idp.oidc.key_store import KeyStore
+from idp.oidc.keys import Algorithm
+from tests.protocol.party import NOON, ROOT, ROOT_SECRET
 
 PROCESSES = 8
 # Says that it is ready, waits for the word, starts, and tells the ring that it ended up with.
@@ -63,3 +66,24 @@ def test_eight_processes_on_an_empty_store_make_one_ring(database, tmp_path):
     assert mark == told[0]["mark"]
     assert [key.kid for key in copied] == [kid for kid, _ in told[0]["keys"]]
     assert [path.name for path in (tmp_path / "keys").iterdir()] == [key_copy.NAME]
+
+
+def test_rotations_at_once_leave_one_key_that_signs_and_one_that_will(database, vault, tmp_path):
+    store = KeyStore(database=database, vault=vault, folder=tmp_path / "keys")
+    store.start(now=NOON)
+    barrier = threading.Barrier(4)
+
+    def rotate():
+        barrier.wait()
+        with database.transaction() as session:
+            key_rows.rotate(session, vault=vault, now=NOON, algorithm=Algorithm.ES256)
+
+    threads = [threading.Thread(target=rotate) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    with database.reading() as session:
+        states = [key.state for key in key_rows.read(session) if key.algorithm == Algorithm.ES256]
+    assert sorted(states) == ["active", "next", "retired", "retired", "retired", "retired"]

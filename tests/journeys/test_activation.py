@@ -217,10 +217,11 @@ def test_no_mail_is_sent_again_once_the_account_is_active(browser, waiting, mail
 
 
 def test_a_corrected_address_gets_the_mail_and_the_first_link_and_code_are_void(
-    open_browser, browser, mailbox, newcomer
+    open_browser, browser, mailbox, newcomer, clock
 ):
     fill_enrolment(browser, newcomer, email="camile@example.org")
     first = mailbox.last(to="camile@example.org")
+    clock.advance(seconds=20)
     browser.get("/inscription/validation")
     browser.click("Corriger mon adresse email")
     page = browser.post("/inscription/corriger", {"csrf_token": _csrf_here(browser), "email": newcomer.email})

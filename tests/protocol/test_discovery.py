@@ -1,5 +1,7 @@
 """OIDC Discovery 3 and RFC 8414: the documents that describe the provider."""
 
+import sqlite3
+
 import pytest
 
 from tests.protocol.party import ISSUER
@@ -104,7 +106,7 @@ def test_the_documents_are_served_with_the_database_down(world, http):
 
 
 def _no_connection(*_args, **_more):
-    raise OSError("the database is down")
+    raise sqlite3.OperationalError("the database is down")
 
 
 def test_over_https_the_documents_carry_hsts(world):

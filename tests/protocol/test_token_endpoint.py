@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import logging
+import sqlite3
 
 import pytest
 
@@ -188,8 +189,6 @@ def test_a_database_that_is_down_is_503_in_json_with_retry_after(world, rp):
 
 
 def _no_connection(*_args, **_more):
-    import sqlite3
-
     raise sqlite3.OperationalError("the database is down")
 
 

@@ -63,7 +63,7 @@ class Activation(Step):
 def code_page(visit: Visit, enrolment: Enrolment, form: CodeForm, *, hidden: dict[str, str]) -> Response:
     """The page that takes the activation code of an enrolment."""
     tries = activation.tries_left(visit, enrolment)
-    clear = enrolment.browser == visit.browser
+    clear = activation.is_own(visit, enrolment)
     return visit.page(
         "connexion_activation.html",
         form=form,
@@ -78,4 +78,4 @@ def code_page(visit: Visit, enrolment: Enrolment, form: CodeForm, *, hidden: dic
 
 def _enrolment(visit: Visit, interaction: Interaction) -> Enrolment | None:
     enrolment = enrolments.by_id(visit.session, interaction.enrolment_id or "")
-    return enrolment if enrolment is not None and enrolment.is_open(visit.now) else None
+    return enrolment if enrolment is not None and enrolment.is_waiting(visit.now) else None

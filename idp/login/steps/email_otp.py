@@ -5,6 +5,7 @@ from flask import Response
 from idp.authenticators import email_code
 from idp.authenticators.email_code import Code, NotSent, Refusal, Transaction, Verified
 from idp.core.errors import Problem
+from idp.login import interaction as interactions
 from idp.login.forms import CodeForm
 from idp.login.interaction import Interaction
 from idp.login.steps.base import Step, hidden
@@ -96,11 +97,11 @@ class EmailOtp(Step):
             case Refusal.EXHAUSTED:
                 # The right password was one proof of this sign-in; it must be given again with a new one.
                 visit.audit("code.exhausted", account.id)
-                interaction.forget_proofs()
+                fresh = interactions.replace(visit.session, interaction, now=visit.now)
                 return visit.page(
                     "connexion_bloquee.html",
                     reason="tries",
-                    hidden=hidden(interaction),
+                    hidden=hidden(fresh),
                     restart_url="/connexion/recommencer",
                 )
             case Refusal.RESTING:

@@ -14,6 +14,8 @@ from idp.captcha.service import Place
 from idp.core import throttles
 from idp.core.errors import Problem
 from idp.core.secrets import BadSeal
+from idp.login import interaction as interactions
+from idp.login import proof
 from idp.login.forms import PasswordForm
 from idp.login.interaction import Interaction
 from idp.login.steps.base import Step, hidden
@@ -43,6 +45,8 @@ class Password(Step):
     ) -> Response:
         # Before anybody is named, any device cookie hides the captcha; once one is named, only their own does.
         asks = self._asks_captcha(visit, trusted=visit.request.method == "GET" and _has_device_cookie(visit))
+        # The page shows another picture: what was copied from the last one is no answer to it.
+        form.captcha.data = ""
         return visit.page(
             "connexion.html",
             form=form,
@@ -97,6 +101,9 @@ class Password(Step):
             upgraded = self.tools.passwords.hash(typed) if verdict.matches and verdict.needs_upgrade else None
         except GateBusy as busy:
             raise Problem("P-5004", detail="hash gate", retry_after=busy.retry_after) from busy
+        if not _is_still_due(visit, interaction):
+            # Meanwhile another request went on with this sign-in, or it is over: this answer joins nothing.
+            return visit.see_other(f"/connexion?i={interaction.id}")
         again = self._identify(visit, password.tidy(form.identifier.data or ""))
         if not verdict.matches or again.stored != candidate.stored:
             throttles.spend(visit.session, _failures(visit), limit=10_000, window=HOUR, now=visit.now)
@@ -109,6 +116,7 @@ class Password(Step):
             interaction.forget_proofs()
             interaction.enrolment_id = again.enrolment.id if again.enrolment else None
             interaction.password_at = visit.now
+            proof.bind(visit, interaction)
             return None
         if upgraded is not None and again.stored is not None:
             accounts.set_password_hash(visit.session, again.account.id, former=again.stored, stored=upgraded)
@@ -126,6 +134,7 @@ class Password(Step):
         interaction.account_id = account.id
         interaction.epoch = account.epoch
         interaction.password_at = visit.now
+        proof.bind(visit, interaction)
         if device is not None:
             trusted_device.tried_well(visit.session, device.id)
         self._use_device(visit, interaction, account)
@@ -136,7 +145,7 @@ class Password(Step):
         name = trusted_device.cookie_name(kit.vault, account.id)
         rules = kit.settings.trusted_device
         cookie = visit.cookie(name)
-        row = trusted_device.recognise(
+        row = trusted_device.named(
             visit.session, cookie, vault=kit.vault, account=account, rules=rules, now=visit.now
         )
         match trusted_device.use(
@@ -194,6 +203,12 @@ class Password(Step):
             return True
         form.captcha.errors = [problem]
         return False
+
+
+def _is_still_due(visit: Visit, interaction: Interaction) -> bool:
+    """Look at the sign-in again, locked, as the database has it after the hash."""
+    now = interactions.find(visit.session, interaction.id, browser=visit.browser, now=visit.now, lock=True)
+    return now is not None and not now.cancelled and not now.facts.password
 
 
 def _failures(visit: Visit) -> str:

@@ -124,6 +124,7 @@ def test_an_answer_for_one_door_is_not_taken_at_another(browser, provider):
     provider.codes["code"] = asked
 
     assert come_back(browser, asked, space="adherent", code="code", iss=provider.url).status_code == 400
+    assert provider.calls["/token"] == 0
 
 
 @pytest.mark.parametrize("issuer", [None, "", "http://127.0.0.1:9", "{url}/", "{url}.evil.example"])
