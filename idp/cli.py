@@ -156,10 +156,11 @@ def config_apply() -> None:
     from idp.housekeeping import ApplyFailed, apply_clients
 
     try:
-        count = apply_clients(settings_or_exit())
+        applied = apply_clients(settings_or_exit())
     except ApplyFailed as problem:
         fail(str(problem))
-    click.echo(f"applied: {count} clients")
+    for what, names in (("added", applied.added), ("changed", applied.changed), ("gone", applied.gone)):
+        click.echo(f"{what}: {', '.join(names) or 'none'}")
 
 
 @config.command("show")

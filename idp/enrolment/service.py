@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
-from idp.core import secrets, throttles
+from idp.core import throttles
 from idp.core.db import new_id
 from idp.core.throttles import Schedule
 from idp.login import activation
@@ -103,7 +103,7 @@ def begin(
     After a `former` attempt, its browser stays the one that may activate without the password, and its proof of
     number and code stays as old as it is.
     """
-    browser = former.browser if former is not None else _own_browser(visit)
+    browser = former.browser if former is not None else activation.own_from_now_on(visit)
     account = accounts.by_member(visit.session, member_id)
     taken = accounts.by_email(visit.session, address)
     enrolment = Enrolment(
@@ -133,13 +133,6 @@ def begin(
     if account is not None and account.email_folded != enrolment.email_folded:
         _tell_owner(visit, account)
     return enrolment
-
-
-def _own_browser(visit: Visit) -> str:
-    """A fresh secret for this attempt: a browser cookie that was known before is worthless after."""
-    secret = secrets.token()
-    visit.set_cookie(activation.COOKIE, secret)
-    return secrets.fingerprint(secret)
 
 
 def _outcome(account: Account | None, taken: Account | None, address: str) -> Outcome:

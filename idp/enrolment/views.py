@@ -201,7 +201,7 @@ def _welcome(visit: Visit) -> Response:
 
 def of_browser(visit: Visit) -> Enrolment | None:
     """The attempt that this browser made last; its space becomes the visit's."""
-    enrolment = enrolments.newest_of_browser(visit.session, activation.browser_of(visit))
+    enrolment = enrolments.newest_of_browser(visit.session, activation.browsers_of(visit))
     if enrolment is not None:
         visit.space = visit.kit.spaces.get(enrolment.space) or visit.space
     return enrolment

@@ -12,6 +12,7 @@ from idp.web.kit import Visit
 
 CODE_DIGITS = 8
 COOKIE = "enrolment"
+KEPT_SECRETS = 5
 MAILS = 5
 MAIL_OF = {
     Outcome.NEW: "activation",
@@ -30,12 +31,23 @@ class CodeRefusal(StrEnum):
 
 def is_own(visit: Visit, enrolment: Enrolment) -> bool:
     """Whether this browser is the one that made the attempt."""
-    return secrets.same(enrolment.browser, browser_of(visit))
+    return enrolment.browser in browsers_of(visit)
 
 
-def browser_of(visit: Visit) -> str:
-    """What the attempts of this browser are found by."""
-    return secrets.fingerprint(visit.cookie(COOKIE) or "")
+def browsers_of(visit: Visit) -> list[str]:
+    """What the attempts of this browser are found by: each was given a secret of its own."""
+    return [secrets.fingerprint(secret) for secret in _secrets_of(visit)]
+
+
+def own_from_now_on(visit: Visit) -> str:
+    """A fresh secret for a new attempt: a cookie that was known before is worthless for it."""
+    secret = secrets.token()
+    visit.set_cookie(COOKIE, ".".join([secret, *_secrets_of(visit)][:KEPT_SECRETS]))
+    return secrets.fingerprint(secret)
+
+
+def _secrets_of(visit: Visit) -> list[str]:
+    return [secret for secret in (visit.cookie(COOKIE) or "").split(".")[:KEPT_SECRETS] if secret]
 
 
 def send_mail(visit: Visit, enrolment: Enrolment) -> None:

@@ -94,7 +94,7 @@ class Interaction(Base):
             mail_code=self.mail_code_at is not None or Method.MAIL_CODE in inherited,
             device_trusted=self.device_id is not None,
             code_demanded=self.asked.acr == assurance.TWO_STEPS,
-            trust_answered=self.trust_answered_at is not None or Method.MAIL_CODE in inherited,
+            trust_answered=self.trust_answered_at is not None or bool(inherited - {Method.PASSWORD}),
         )
 
     @property

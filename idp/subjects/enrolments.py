@@ -1,5 +1,6 @@
 """Enrolments: attempts to create an account, each its own record, and the one activation among them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -80,10 +81,13 @@ def by_id(session: Session, enrolment_id: str) -> Enrolment | None:
     return session.get(Enrolment, enrolment_id, populate_existing=True)
 
 
-def newest_of_browser(session: Session, browser: str) -> Enrolment | None:
+def newest_of_browser(session: Session, browsers: Sequence[str]) -> Enrolment | None:
     """The attempt that this browser made last."""
     return session.execute(
-        select(Enrolment).where(Enrolment.browser == browser).order_by(Enrolment.created_at.desc()).limit(1)
+        select(Enrolment)
+        .where(Enrolment.browser.in_(browsers))
+        .order_by(Enrolment.created_at.desc())
+        .limit(1)
     ).scalar_one_or_none()
 
 

@@ -1,5 +1,6 @@
 """A member's browser: cookies, pages and forms, without JavaScript; every page opened is checked."""
 
+from http.cookiejar import Cookie
 from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
@@ -163,7 +164,7 @@ class Browser:
     def set_cookie(self, name: str, value: str) -> None:
         """Put a cookie into the jar, as a thief or a restored profile would."""
         self.forget_cookie(name)
-        self.client.set_cookie(f"__Host-parvis_{name}", value)
+        self.client.cookiejar.set_cookie(_cookie(f"__Host-parvis_{name}", value))
 
     def forget_cookie(self, name: str) -> None:
         for cookie in list(self.client.cookiejar):
@@ -202,6 +203,13 @@ class Browser:
         buttons = [tag for tag in self.page.soup.find_all("button") if squeeze(tag.text).startswith(label)]
         assert buttons, f"no button « {label} » on « {self.page.h1} »: {self.page.words}"
         return buttons[0]
+
+
+def _cookie(name: str, value: str) -> Cookie:
+    """A cookie as one from the provider lies in the jar."""
+    return Cookie(
+        0, name, value, None, False, "localhost.local", False, False, "/", True, True, None, True, None, None, {}
+    )
 
 
 def _values(form: Tag) -> dict[str, str]:
