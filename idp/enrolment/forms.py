@@ -13,12 +13,16 @@ WRONG_EMAIL = "Cette adresse email n’est pas complète. Vérifiez-la, par exem
 LONG = "Cette réponse est trop longue : vérifiez-la."
 
 
+def _email_field() -> StringField:
+    return StringField(
+        "Adresse email", [InputRequired("Écrivez votre adresse email."), Length(max=254, message=LONG)]
+    )
+
+
 class EmailForm(Form):
     """An address alone, to correct the one that was typed."""
 
-    email = StringField(
-        "Adresse email", [InputRequired("Écrivez votre adresse email."), Length(max=254, message=LONG)]
-    )
+    email = _email_field()
 
     def validate_email(self, field: StringField) -> None:
         """One parser decides what an address is."""
@@ -48,6 +52,8 @@ class EnrolmentForm(EmailForm):
             Length(max=64, message=LONG),
         ],
     )
+    # Again, so that errors are told in the order of the page.
+    email = _email_field()
     password = PasswordField("Choisissez votre mot de passe", [InputRequired("Choisissez un mot de passe.")])
     password_confirm = PasswordField(
         "Confirmez le mot de passe",

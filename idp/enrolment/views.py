@@ -93,12 +93,14 @@ class Enrolments:
         return visit.see_other("/inscription/validation")
 
     def _is_acceptable(self, visit: Visit, form: EnrolmentForm) -> bool:
-        if not form.validate():
-            return False
+        is_whole = form.validate()
         about = Personal(
             member_number=form.number, access_code=form.access_code.data or "", email=form.address
         )
-        if not self._passes_policy(visit, form, about):
+        # Everything that must be mended is told at once.
+        if form.password.data and not self._passes_policy(visit, form, about):
+            return False
+        if not is_whole:
             return False
         problem = self.captcha.refusal(visit)
         if problem is not None:
