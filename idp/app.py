@@ -5,7 +5,6 @@ from pathlib import Path
 
 from flask import Flask
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from idp.account.views import blueprint as account_pages
@@ -30,7 +29,7 @@ from idp.login.views import blueprint as login_pages
 from idp.oidc import wiring
 from idp.oidc.provider import Provider
 from idp.subjects.directory import DatabaseDirectory
-from idp.web import errors, security, templates
+from idp.web import browser, errors, security, templates
 from idp.web.kit import Kit
 from idp.web.pages import blueprint as open_pages
 
@@ -78,7 +77,7 @@ def _parts(app: Flask, settings: Settings, clock: Clock, database: Database | No
     spaces = Spaces.read(settings.spaces_dir)
     provider = Provider(settings=settings, vault=vault, database=database, spaces=spaces)
     limiter = Limiter(
-        get_remote_address,
+        browser.edge_key,
         app=app,
         storage_uri=settings.limits.storage,
         strategy="sliding-window-counter",

@@ -45,6 +45,9 @@ def redeem(
         verifier=asked.verifier,
         now=now,
     )
+    if found is CodeRefusal.UNKNOWN:
+        # Anybody can send these for a public client: rows for them would fill the audit trail.
+        return None
     if isinstance(found, CodeRefusal):
         _refuse(session, client, reason=found.value, now=now)
         return None

@@ -128,6 +128,8 @@ def is_still_entitled(session: Session, enrolment: Enrolment) -> bool:
 
 def activate(session: Session, enrolment: Enrolment, *, now: datetime) -> Activated | NotActivated:
     """Turn an attempt into the member's account: of all who race, one INSERT lets exactly one win."""
+    # Of two attempts of one member the second waits here: each would otherwise wait for the other's row.
+    session.get(Member, enrolment.member_id, with_for_update={"key_share": True})
     if not is_still_entitled(session, enrolment):
         return NotActivated.IMPOSSIBLE
     if accounts.by_member(session, enrolment.member_id) is not None:

@@ -9,6 +9,11 @@ from tests.support.rows import all_rows, count_rows, events
 OTHER = {"network": "203.0.113.9"}
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database(request):
+    return request.getfixturevalue(f"{request.param}_database")
+
+
 @pytest.fixture
 def waiting(browser, mailbox, newcomer):
     """Camille, who enrolled in `browser` and has the mail."""
