@@ -107,7 +107,7 @@ def _code(visit: Visit) -> Response:
         match activation.redeem_code(visit, enrolment, form.digits):
             case Activated() | NotActivated.ALREADY_ACTIVE:
                 return visit.see_other("/inscription/bienvenue")
-            case (NotActivated.LAPSED | NotActivated.IMPOSSIBLE | activation.CodeRefusal()) as refusal:
+            case (NotActivated.LAPSED | NotActivated.IMPOSSIBLE | one_time.Refusal()) as refusal:
                 form.code.errors = [WORDS[refusal]]
     return code_page(visit, enrolment, form, hidden={})
 

@@ -1,13 +1,12 @@
 """The activation of an enrolment: its mail, its link and its code, for the sign-in and for « Créer son compte »."""
 
 from datetime import timedelta
-from enum import StrEnum
 
 from idp.core import secrets, throttles
 from idp.subjects import enrolments, one_time
 from idp.subjects.enrolments import Activated, Enrolment, NotActivated, Outcome
 from idp.subjects.members import Member
-from idp.subjects.one_time import Purpose, Spent
+from idp.subjects.one_time import Purpose, Refusal, Spent
 from idp.web.kit import Visit
 
 CODE_DIGITS = 8
@@ -19,14 +18,6 @@ MAIL_OF = {
     Outcome.ALREADY_MEMBER: "already-member",
     Outcome.IMPOSSIBLE: "request-impossible",
 }
-
-
-class CodeRefusal(StrEnum):
-    """Why an activation code did not pass."""
-
-    WRONG = "wrong"
-    EXPIRED = "expired"
-    EXHAUSTED = "exhausted"
 
 
 def is_own(visit: Visit, enrolment: Enrolment) -> bool:
@@ -128,7 +119,7 @@ def tries_left(visit: Visit, enrolment: Enrolment) -> int:
     )
 
 
-def redeem_code(visit: Visit, enrolment: Enrolment, entry: str) -> Activated | NotActivated | CodeRefusal:
+def redeem_code(visit: Visit, enrolment: Enrolment, entry: str) -> Activated | NotActivated | Refusal:
     """Count the try, compare the code, and activate."""
     outcome = one_time.spend_code(
         visit.session,
@@ -144,12 +135,8 @@ def redeem_code(visit: Visit, enrolment: Enrolment, entry: str) -> Activated | N
     match outcome:
         case Spent():
             return activate(visit, enrolment)
-        case one_time.Refusal.WRONG:
-            return CodeRefusal.WRONG
-        case one_time.Refusal.EXPIRED:
-            return CodeRefusal.EXPIRED
-        case one_time.Refusal.EXHAUSTED:
-            return CodeRefusal.EXHAUSTED
+        case Refusal() as refusal:
+            return refusal
 
 
 def activate(visit: Visit, enrolment: Enrolment) -> Activated | NotActivated:

@@ -6,18 +6,18 @@ from flask import Response
 
 from idp.core import outbox
 from idp.login import activation
-from idp.login.activation import CodeRefusal
 from idp.login.forms import CodeForm
 from idp.login.interaction import Interaction
 from idp.login.steps.base import Step, hidden
 from idp.subjects import emails, enrolments
 from idp.subjects.enrolments import Activated, Enrolment, NotActivated
+from idp.subjects.one_time import Refusal
 from idp.web.kit import Visit
 
 WORDS = {
-    CodeRefusal.WRONG: "Ce code n’est pas le bon. Vérifiez-le dans le dernier email reçu.",
-    CodeRefusal.EXPIRED: "Ce code n’est plus valable. Demandez un nouvel email.",
-    CodeRefusal.EXHAUSTED: "Trop de codes ont été essayés. Demandez un nouvel email : il contiendra un autre code.",
+    Refusal.WRONG: "Ce code n’est pas le bon. Vérifiez-le dans le dernier email reçu.",
+    Refusal.EXPIRED: "Ce code n’est plus valable. Demandez un nouvel email.",
+    Refusal.EXHAUSTED: "Trop de codes ont été essayés. Demandez un nouvel email : il contiendra un autre code.",
     NotActivated.LAPSED: "Ce code n’est plus valable. Demandez un nouvel email.",
     NotActivated.IMPOSSIBLE: "Votre inscription ne peut pas être terminée en ligne. Appelez notre service d’aide.",
 }
@@ -53,7 +53,7 @@ class Activation(Step):
             case Activated() | NotActivated.ALREADY_ACTIVE:
                 interaction.forget_proofs()
                 return visit.see_other(f"/inscription/bienvenue?i={interaction.id}")
-            case (NotActivated.LAPSED | NotActivated.IMPOSSIBLE | CodeRefusal()) as refusal:
+            case (NotActivated.LAPSED | NotActivated.IMPOSSIBLE | Refusal()) as refusal:
                 form.code.errors = [WORDS[refusal]]
             case never:
                 assert_never(never)
