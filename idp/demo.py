@@ -82,6 +82,8 @@ class Demo:
 
     def run(self) -> None:
         """Prepare, start, tell, and wait for Ctrl-C or SIGTERM; raises DemoFailed."""
+        # Both by hand: a shell that starts the demo in the background has it ignore Ctrl-C.
+        signal.signal(signal.SIGINT, _as_interrupt)
         signal.signal(signal.SIGTERM, _as_interrupt)
         try:
             self._prepare_and_start()
