@@ -23,7 +23,9 @@ ROOT_SECRET = "the root secret of the tests, long enough"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "settings(**tree): the settings that a story needs otherwise than usual")
+    config.addinivalue_line(
+        "markers", "settings(**tree): the settings that a story needs otherwise than usual"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -75,7 +75,9 @@ def test_fifty_guesses_of_an_activation_code_are_compared_five_times(app, browse
     fields = browser.fields(code=f"{(int(code) + 1) % 100_000_000:08d}")
     windows = copies(app, browser, MANY)
 
-    pages = answered(at_once([lambda w=w: w.post("/inscription/code", fields, follow=False) for w in windows]))
+    pages = answered(
+        at_once([lambda w=w: w.post("/inscription/code", fields, follow=False) for w in windows])
+    )
 
     assert sum("pas le bon" in str(page.errors) for page in pages) <= LIMIT
     assert count_rows(parts.database)["account"] == 0
@@ -96,9 +98,7 @@ def test_one_code_is_mailed_for_fifty_presses_of_send_again(app, browser, member
 def test_a_budget_is_never_overspent(database, clock):
     def spend(_):
         with database.transaction() as session:
-            return throttles.spend(
-                session, "budget", limit=LIMIT, window=timedelta(hours=1), now=clock.now()
-            )
+            return throttles.spend(session, "budget", limit=LIMIT, window=timedelta(hours=1), now=clock.now())
 
     with ThreadPoolExecutor(10) as pool:
         results = list(pool.map(spend, range(MANY)))

@@ -1,5 +1,7 @@
 """R1: each link and each code has at most one success, however many present it at once."""
 
+from functools import partial
+
 import pytest
 
 from tests.support.people import Person, give_password
@@ -13,7 +15,9 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(300),
     # The form is not what is raced for.
-    pytest.mark.settings(captcha={"login": "off"}, sign_in={"codes_per_day": 1000, "wrong_codes_per_day": 1000}),
+    pytest.mark.settings(
+        captcha={"login": "off"}, sign_in={"codes_per_day": 1000, "wrong_codes_per_day": 1000}
+    ),
 ]
 
 
@@ -29,7 +33,7 @@ def test_eight_presses_on_one_activation_link_open_one_account(app, browser, reg
     for person in everybody:
         link, _ = begin_enrolment(parts, person, browser)
         windows = copies(app, browser, AT_ONCE)
-        pages = at_once([lambda window=window: window.post(link, fields, follow=False) for window in windows])
+        pages = at_once([partial(window.post, link, fields, follow=False) for window in windows])
         assert sorted(page.status for page in pages) == [200] * (AT_ONCE - 1) + [303]
         assert {page.h1 for page in pages if page.status == 200} == {"Votre compte est déjà actif"}
 
@@ -47,7 +51,7 @@ def test_eight_entries_of_one_activation_code_open_one_account(app, browser, reg
         fields = {"csrf_token": token, "code": code}
         windows = copies(app, browser, AT_ONCE)
         pages = at_once(
-            [lambda window=window: window.post("/inscription/code", fields, follow=False) for window in windows]
+            [partial(window.post, "/inscription/code", fields, follow=False) for window in windows]
         )
         assert all(page.status in {200, 303} for page in pages)
         assert any(page.location == "/inscription/bienvenue" for page in pages)
@@ -64,9 +68,7 @@ def test_eight_entries_of_one_code_pass_the_second_step_once_and_its_browser_goe
         give_password(browser, member)
         fields = browser.fields(code=last_code(parts))
         windows = copies(app, browser, AT_ONCE)
-        pages = at_once(
-            [lambda window=window: window.post("/connexion/code", fields, follow=False) for window in windows]
-        )
+        pages = at_once([partial(window.post, "/connexion/code", fields, follow=False) for window in windows])
         assert all(page.status in {200, 303, 400} for page in pages), [page.status for page in pages]
         assert len(events(parts.database, "code.verified")) == number
         assert browser.get(browser.page.address).path == "/connexion/appareil"
@@ -102,11 +104,7 @@ def test_two_members_with_one_address_get_one_account(app, open_browser, registe
         for person in pair:
             browser = open_browser()
             link, _ = begin_enrolment(parts, person, browser)
-            jobs.append(
-                lambda browser=browser, link=link, token=form_token(browser): browser.post(
-                    link, {"csrf_token": token}, follow=False
-                )
-            )
+            jobs.append(partial(browser.post, link, {"csrf_token": form_token(browser)}, follow=False))
 
         pages = at_once(jobs)
 

@@ -50,7 +50,9 @@ def test_the_waiting_page_reloads_itself_without_javascript(browser, newcomer):
     page = fill_enrolment(browser, newcomer)
 
     assert page.soup.select_one("noscript meta[http-equiv=refresh]") is not None
-    assert browser.get("/inscription/validation?corriger=1").soup.select_one("meta[http-equiv=refresh]") is None
+    assert (
+        browser.get("/inscription/validation?corriger=1").soup.select_one("meta[http-equiv=refresh]") is None
+    )
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
@@ -307,7 +309,13 @@ def test_a_lapsed_link_started_again_too_often_says_so(browser, waiting, mailbox
 def test_of_two_attempts_the_first_activation_voids_the_other(open_browser, mailbox, newcomer):
     computer, phone = open_browser(), open_browser(**OTHER)
     fill_enrolment(computer, newcomer)
-    fill_enrolment(phone, newcomer, email="camille.autre@example.org", password="Falaise?Bouton63", password_confirm="Falaise?Bouton63")
+    fill_enrolment(
+        phone,
+        newcomer,
+        email="camille.autre@example.org",
+        password="Falaise?Bouton63",
+        password_confirm="Falaise?Bouton63",
+    )
     first, second = mailbox.last(to=newcomer.email), mailbox.last(to="camille.autre@example.org")
 
     phone.get(second.link())
@@ -317,7 +325,9 @@ def test_of_two_attempts_the_first_activation_voids_the_other(open_browser, mail
     assert computer.get("/inscription/code").soup.find(id="main-form") is not None
     assert computer.submit(code=first.code()).path != "/compte"
     assert give_password(computer, newcomer).errors.keys() == {"password"}
-    page = give_password(computer, newcomer, identifier="camille.autre@example.org", password="Falaise?Bouton63")
+    page = give_password(
+        computer, newcomer, identifier="camille.autre@example.org", password="Falaise?Bouton63"
+    )
     assert page.path == "/connexion/code"
 
 

@@ -146,7 +146,9 @@ def test_the_proof_of_work_needs_no_typing(browser, member):
     page = browser.get("/connexion")
     assert page.value("altcha") == ""
 
-    page = browser.submit(identifier=member.email, password=member.password, captcha="", altcha=solve(browser))
+    page = browser.submit(
+        identifier=member.email, password=member.password, captcha="", altcha=solve(browser)
+    )
 
     assert page.path == "/connexion/code"
 

@@ -2,7 +2,16 @@
 
 import pytest
 
-from tests.support.people import CAMILLE, SACHA, Person, enrol, fill_enrolment, give_password, is_signed_in, sign_in
+from tests.support.people import (
+    CAMILLE,
+    SACHA,
+    Person,
+    enrol,
+    fill_enrolment,
+    give_password,
+    is_signed_in,
+    sign_in,
+)
 from tests.support.rows import count_rows, events
 
 WRONG_PAIR = "Le numéro d’adhérent et le code d’accès ne vont pas ensemble. Vérifiez-les sur votre courrier."
@@ -122,7 +131,14 @@ def test_each_mistake_is_told_at_its_field(browser, newcomer, field, typed, told
 
 @pytest.mark.parametrize(
     "password",
-    ["Court!1a", "longmaissimple", "Été!prairie2027x", "Abcdefgh!1234567", "1234567!Ardoise", "Motdepasse123!"],
+    [
+        "Court!1a",
+        "longmaissimple",
+        "Été!prairie2027x",
+        "Abcdefgh!1234567",
+        "1234567!Ardoise",
+        "Motdepasse123!",
+    ],
 )
 def test_a_password_against_the_policy_is_refused_in_words(browser, newcomer, password):
     page = fill_enrolment(browser, newcomer, password=password, password_confirm=password)
@@ -132,7 +148,11 @@ def test_a_password_against_the_policy_is_refused_in_words(browser, newcomer, pa
 
 
 def test_a_password_with_the_members_own_name_is_refused_only_after_the_right_pair(browser, newcomer):
-    named = {"password": "Camille!Prairie27", "password_confirm": "Camille!Prairie27", "email": "moi@example.org"}
+    named = {
+        "password": "Camille!Prairie27",
+        "password_confirm": "Camille!Prairie27",
+        "email": "moi@example.org",
+    }
 
     page = fill_enrolment(browser, newcomer, access_code="zzzzzzzz", **named)
     assert page.errors.keys() == {"member_number"}

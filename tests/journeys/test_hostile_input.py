@@ -80,7 +80,11 @@ def suffer(browser, parts, address, fields):
         ("no type", whole.encode(), ""),
         ("XML", b"<a/>", "application/xml"),
         ("broken multipart", b"--x\r\nContent-Disposition: form-data\r\n", "multipart/form-data; boundary=x"),
-        ("many fields", "&".join(f"f{n}=1" for n in range(5_000)).encode(), "application/x-www-form-urlencoded"),
+        (
+            "many fields",
+            "&".join(f"f{n}=1" for n in range(5_000)).encode(),
+            "application/x-www-form-urlencoded",
+        ),
         ("huge", HUGE.encode(), "application/x-www-form-urlencoded"),
         ("odd charset", whole.encode("utf-16"), "application/x-www-form-urlencoded; charset=utf-16"),
     ):
@@ -92,7 +96,9 @@ def suffer(browser, parts, address, fields):
 
 def test_the_form_of_the_sign_in(browser, member, parts):
     browser.get("/connexion")
-    fields = browser.fields(identifier=member.email, password="not the one", captcha="?????", remember="y", altcha="x")
+    fields = browser.fields(
+        identifier=member.email, password="not the one", captcha="?????", remember="y", altcha="x"
+    )
 
     suffer(browser, parts, "/connexion", fields)
 
@@ -170,8 +176,10 @@ def test_query_parameters(browser, parts, address):
 
 @pytest.mark.parametrize(
     "path",
-    ["/connexion/%00", "/connexion/%ff%fe", "/connexion/" + "a" * 5000, "/inscription/activer/%00", "/captcha/%00.png",
-     "/inscription/activer/" + "a" * 20_000, "/captcha/" + "a" * 3000 + ".png", "/theme/..%2f..%2fetc.css", "/theme/%00.svg",
+    ["/connexion/%00", "/connexion/%ff%fe", "/connexion/" + "a" * 5000, "/inscription/activer/%00",
+     "/captcha/%00.png",
+     "/inscription/activer/" + "a" * 20_000, "/captcha/" + "a" * 3000 + ".png", "/theme/..%2f..%2fetc.css",
+     "/theme/%00.svg",
      "/static/..%2f..%2fapp.py", "/%ED%A0%80", "//evil.example/", "/connexion/code/renvoyer", "/langue", "/.git/config"],
 )  # fmt: skip
 def test_paths(app, path):
@@ -188,7 +196,18 @@ def test_headers(app, member, parts):
         "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_FORWARDED", "HTTP_RANGE",
         "HTTP_AUTHORIZATION", "HTTP_IF_NONE_MATCH", "HTTP_ACCEPT", "HTTP_X_HTTP_METHOD_OVERRIDE", "REMOTE_ADDR",
     )  # fmt: skip
-    values = ["", "x", LONG, "\xff\xfe", "a\x00b", "\u00e9\u00a0", "evil.example", "127.0.0.1:99999", "[::", "DELETE"]
+    values = [
+        "",
+        "x",
+        LONG,
+        "\xff\xfe",
+        "a\x00b",
+        "\u00e9\u00a0",
+        "evil.example",
+        "127.0.0.1:99999",
+        "[::",
+        "DELETE",
+    ]
     for name in names:
         for value in values:
             answer = app.test_client().get("/connexion", environ_overrides={name: value})
@@ -199,7 +218,15 @@ def test_headers(app, member, parts):
 
 def test_a_form_with_hostile_headers(browser, mailbox, member, parts):
     """The browser's name goes into rows and mails: the form is sent through with each."""
-    for agent in ("", LONG, "\xff\xfe", "a\x00b/1.0", "Firefox/\x00", "Mozilla/5.0 (\x01\x02) Chrome/\xe9", "{{7*7}}"):
+    for agent in (
+        "",
+        LONG,
+        "\xff\xfe",
+        "a\x00b/1.0",
+        "Firefox/\x00",
+        "Mozilla/5.0 (\x01\x02) Chrome/\xe9",
+        "{{7*7}}",
+    ):
         give_password(browser, member)
         fields = browser.fields(code=mailbox.last(subject="code de connexion").code())
         environ = {"HTTP_USER_AGENT": agent}
@@ -214,13 +241,33 @@ def test_a_form_with_hostile_headers(browser, mailbox, member, parts):
             browser.forget_cookie(name)
 
 
-@pytest.mark.parametrize("name", ["browser", "session", "identifier", "enrolment", "device_0123456789abcdef", "proof_x"])
+@pytest.mark.parametrize(
+    "name", ["browser", "session", "identifier", "enrolment", "device_0123456789abcdef", "proof_x"]
+)
 def test_cookies(browser, member, parts, name):
     before = meaning(parts)
-    for value in ("", "x", LONG, "\xff\xfe", "a\x00b", '"', '"\\377"', "a=b=c", "é", "A" * 43, "\xed\xa0\x80"):
+    for value in (
+        "",
+        "x",
+        LONG,
+        "\xff\xfe",
+        "a\x00b",
+        '"',
+        '"\\377"',
+        "a=b=c",
+        "é",
+        "A" * 43,
+        "\xed\xa0\x80",
+    ):
         header = f"__Host-parvis_{name}={value}; __Host-parvis_{name}={value}2"
         environ = {"HTTP_COOKIE": header}
-        for address in ("/connexion", "/compte", "/inscription", "/inscription/validation", "/inscription/code"):
+        for address in (
+            "/connexion",
+            "/compte",
+            "/inscription",
+            "/inscription/validation",
+            "/inscription/code",
+        ):
             is_clear(browser.get(address, follow=False, extra_environ=environ), f"{name} {value[:20]!r}")
         page = browser.post("/connexion", {"identifier": member.email}, follow=False, extra_environ=environ)
         is_clear(page, f"{name} {value[:20]!r}")
@@ -231,7 +278,14 @@ def test_cookies(browser, member, parts, name):
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 def test_other_methods(browser, member, parts, method):
     before = meaning(parts)
-    for address in ("/connexion", "/connexion/code", "/inscription", "/compte", "/deconnexion", "/captcha/change"):
+    for address in (
+        "/connexion",
+        "/connexion/code",
+        "/inscription",
+        "/compte",
+        "/deconnexion",
+        "/captcha/change",
+    ):
         answer = browser.client.request(address, method=method, expect_errors=True)
         assert answer.status_int in {200, 400, 405}, (method, address)
         if answer.status_int == 405:

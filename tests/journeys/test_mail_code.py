@@ -59,7 +59,9 @@ def test_a_wrong_code_is_refused_five_times_then_for_good(browser, asked, parts)
     assert events(parts.database, "session.opened") == []
 
 
-def test_after_too_many_codes_the_sign_in_starts_again_with_the_password(browser, asked, mailbox, member, clock):
+def test_after_too_many_codes_the_sign_in_starts_again_with_the_password(
+    browser, asked, mailbox, member, clock
+):
     for _ in range(5):
         browser.submit(code=wrong(asked.code()))
     browser.submit(code=asked.code())

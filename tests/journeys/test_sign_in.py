@@ -357,7 +357,9 @@ def test_a_forged_session_opens_nothing(browser, value):
     assert browser.get("/compte").path == "/connexion"
 
 
-@pytest.mark.parametrize("step", ["code", "appareil", "activation", "mot-de-passe-oublie", "x", "%00", "..%2f"])
+@pytest.mark.parametrize(
+    "step", ["code", "appareil", "activation", "mot-de-passe-oublie", "x", "%00", "..%2f"]
+)
 def test_no_step_is_reached_before_its_turn(browser, step):
     browser.get("/connexion")
 

@@ -199,8 +199,8 @@ def test_a_family_computer_serves_several_people(trusted, mailbox, member, regis
         lambda value: value.replace(".0.", ".-1.", 1),
         lambda value: value.replace(".0.", ".999999999999.", 1),
         lambda value: value.replace(".", "", 1),
-        lambda value: "..",
-        lambda value: "x",
+        lambda _value: "..",
+        lambda _value: "x",
         lambda value: value * 30,
         lambda value: value.replace(".0.", ".²."),
     ],
@@ -249,7 +249,9 @@ def test_removing_a_device_ends_the_sessions_that_it_opened(open_browser, truste
     assert not is_signed_in(trusted)
 
 
-def test_nobody_removes_the_device_of_another(open_browser, trusted, mailbox, member, register, parts):
+def test_nobody_removes_the_device_of_another(  # noqa: PLR0917 (fixtures)
+    open_browser, trusted, mailbox, member, register, parts
+):
     register.open_account(SACHA)
     with parts.database.reading() as session:
         device = session.execute(select(TrustedDeviceRow)).scalar_one().id
@@ -301,7 +303,9 @@ def test_the_right_password_gives_a_device_its_ten_tries_back(trusted, member):
     trusted.close()
 
     for _ in range(10):
-        assert give_password(trusted, member, password="not the one", captcha=None).errors.keys() == {"password"}
+        assert give_password(trusted, member, password="not the one", captcha=None).errors.keys() == {
+            "password"
+        }
 
 
 def test_what_tokens_will_say_is_true(browser, mailbox, member, parts, clock):

@@ -11,9 +11,7 @@ from idp.captcha.challenge import SEAL, CaptchaChallenge
 from tests.support.pages import check_page, squeeze
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-CHROME = (
-    "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36"
-)
+CHROME = "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36"
 HOME = "198.51.100.7"
 MOST_REDIRECTS = 6
 
@@ -27,7 +25,9 @@ class Page:
         self.status: int = response.status_int
         self.location: str = response.headers.get("Location", "")
         self.is_html = response.content_type == "text/html" and bool(response.body)
-        self.soup = BeautifulSoup(response.body, "html.parser") if self.is_html else BeautifulSoup("", "html.parser")
+        self.soup = (
+            BeautifulSoup(response.body, "html.parser") if self.is_html else BeautifulSoup("", "html.parser")
+        )
         if self.is_html and not response.headers.get("Location"):
             check_page(response, self.soup)
 
@@ -208,7 +208,22 @@ class Browser:
 def _cookie(name: str, value: str) -> Cookie:
     """A cookie as one from the provider lies in the jar."""
     return Cookie(
-        0, name, value, None, False, "localhost.local", False, False, "/", True, True, None, True, None, None, {}
+        0,
+        name,
+        value,
+        None,
+        False,
+        "localhost.local",
+        False,
+        False,
+        "/",
+        True,
+        True,
+        None,
+        True,
+        None,
+        None,
+        {},
     )
 
 

@@ -13,7 +13,14 @@ PROMISED_HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 LABELLED = "input:not([type=hidden]):not([type=submit]), select, textarea"
-LOADED = (("script", "src"), ("link", "href"), ("img", "src"), ("audio", "src"), ("source", "src"), ("iframe", "src"))
+LOADED = (
+    ("script", "src"),
+    ("link", "href"),
+    ("img", "src"),
+    ("audio", "src"),
+    ("source", "src"),
+    ("iframe", "src"),
+)
 # Another service is reached by a link only, and only where the installation's own services are.
 OUTER = re.compile(r"(tel:[+0-9]+|http://127\.0\.0\.1:800[012]/.*)")
 

@@ -125,7 +125,9 @@ def give_password(browser: Browser, person: Person, *, address: str = "/connexio
     return page
 
 
-def sign_in(browser: Browser, mailbox: Mailbox, person: Person, *, trust: str = "Non merci", **changes: Any) -> Page:
+def sign_in(
+    browser: Browser, mailbox: Mailbox, person: Person, *, trust: str = "Non merci", **changes: Any
+) -> Page:
     """The whole sign-in: password, code by mail, and the answer about this browser."""
     page = give_password(browser, person, **changes)
     assert page.path == "/connexion/code", page.words

@@ -71,6 +71,10 @@ def begin_enrolment(parts: Any, person: Person, browser: Browser) -> tuple[str, 
 def last_code(parts: Any) -> str:
     """The code of the newest mail that waits to be sent."""
     with parts.database.reading() as session:
-        rows = select(OutboxMessage).where(OutboxMessage.kind == "one-time-code").order_by(OutboxMessage.id.desc())
+        rows = (
+            select(OutboxMessage)
+            .where(OutboxMessage.kind == "one-time-code")
+            .order_by(OutboxMessage.id.desc())
+        )
         row = session.execute(rows.limit(1)).scalar_one()
     return json.loads(parts.vault.unseal(PURPOSE, row.sealed, bound_to=row.cause))["context"]["code"]

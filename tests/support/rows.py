@@ -1,12 +1,16 @@
 """Looks into the tables, for what no page may tell."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from idp import schema
 from idp.core.audit import AuditEvent
 from idp.core.db import Database
+from idp.subjects.accounts import Account
+from idp.subjects.members import Member
 
 # A page may be shown to a browser that never came before: these rows remember what it was shown.
 OF_LOOKING = frozenset({"interaction", "captcha_challenge"})
@@ -30,6 +34,24 @@ def all_rows(database: Database, *, ignoring: frozenset[str] = frozenset()) -> d
             for table in schema.metadata().sorted_tables
             if table.name not in ignoring
         }
+
+
+def make_account(session: Session, *, now: datetime, name: str = "1") -> Account:
+    """An account and its member, for rules that ask no more of them than to exist."""
+    session.add(
+        Member(
+            id=f"member-{name}", population="adherent", member_number=name, access_code_mac="x", family_name="x",
+            given_name="x", status="active", row_digest="", code_changed_at=now, seen_in=1,
+        )
+    )  # fmt: skip
+    session.flush()
+    account = Account(
+        id=f"account-{name}", member_id=f"member-{name}", email=name, email_folded=name, password_hash="x", epoch=0,
+        created_at=now, updated_at=now, terms_version="1", terms_hash="x", terms_accepted_at=now,
+    )  # fmt: skip
+    session.add(account)
+    session.flush()
+    return account
 
 
 def events(database: Database, name: str) -> list[dict[str, Any]]:

@@ -1,0 +1,91 @@
+"""Spaces: folders that say who may enter, and files that are refused by name."""
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from idp.core.spaces import BadSpace, Spaces
+
+SHIPPED = Path(__file__).parents[3] / "config" / "spaces"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copytree(SHIPPED, tmp_path / "spaces")
+    return tmp_path / "spaces"
+
+
+def change(folder, old, new, space="adherent"):
+    path = folder / space / "space.toml"
+    content = path.read_text()
+    assert old in content
+    path.write_text(content.replace(old, new, 1))
+
+
+def test_three_spaces_are_shipped_each_for_its_own_population():
+    spaces = Spaces.read(SHIPPED)
+
+    assert {space.name for space in spaces} == {"adherent", "professionnel", "elu"}
+    assert all(space.populations == {space.name} for space in spaces)
+    assert [space.name for space in spaces if space.enrolment] == ["adherent"]
+    assert spaces.default.name == "adherent"
+    assert spaces.populations == {"adherent", "professionnel", "elu"}
+
+
+def test_sessions_idle_half_an_hour_and_last_half_a_day():
+    for space in Spaces.read(SHIPPED):
+        assert space.session_idle == timedelta(minutes=30)
+        assert space.session_absolute == timedelta(hours=12)
+
+
+def test_what_was_accepted_can_be_proved_later(folder):
+    before = Spaces.read(folder)["adherent"].terms_hash
+
+    with (folder / "adherent" / "terms.html").open("a") as terms:
+        terms.write("<p>Un mot de plus.</p>")
+
+    assert Spaces.read(folder)["adherent"].terms_hash != before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('name = "adherent"', 'name = "autre"', "differs from its folder"),
+        ('name = "adherent"', 'name = "adherent"\nwelcome = "x"', "welcome"),
+        ('title = "', 'titel = "', "title"),
+        ("[colours]\nprimary = ", "[colours]\nprimary = 'red' #", "colours"),
+        ('session_idle = "30m"', "session_idle = 30", "session_idle"),
+        ("name = ", "name == ", "space.toml"),
+    ],
+)
+def test_a_wrong_file_is_named_with_what_is_wrong(folder, old, new, told):
+    change(folder, old, new)
+
+    with pytest.raises(BadSpace) as refused:
+        Spaces.read(folder)
+
+    assert "P-9003" in str(refused.value)
+    assert "adherent" in str(refused.value)
+    assert told in str(refused.value)
+
+
+def test_a_space_without_terms_is_refused(folder):
+    (folder / "elu" / "terms.html").unlink()
+
+    with pytest.raises(BadSpace, match=r"elu"):
+        Spaces.read(folder)
+
+
+def test_a_folder_without_spaces_is_refused(tmp_path):
+    with pytest.raises(BadSpace, match="P-9003"):
+        Spaces.read(tmp_path)
+
+
+def test_an_unknown_space_is_none():
+    spaces = Spaces.read(SHIPPED)
+
+    assert spaces.get("nowhere") is None
+    with pytest.raises(KeyError):
+        spaces["nowhere"]
