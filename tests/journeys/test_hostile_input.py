@@ -180,7 +180,8 @@ def test_query_parameters(browser, parts, address):
      "/captcha/%00.png",
      "/inscription/activer/" + "a" * 20_000, "/captcha/" + "a" * 3000 + ".png", "/theme/..%2f..%2fetc.css",
      "/theme/%00.svg",
-     "/static/..%2f..%2fapp.py", "/%ED%A0%80", "//evil.example/", "/connexion/code/renvoyer", "/langue", "/.git/config"],
+     "/static/..%2f..%2fapp.py", "/%ED%A0%80", "//evil.example/", "/connexion/code/renvoyer", "/langue",
+     "/.git/config"],
 )  # fmt: skip
 def test_paths(app, path):
     answer = app.test_client().get(path)
