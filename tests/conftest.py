@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from jinja2 import FileSystemBytecodeCache
 
 from idp.app import Parts, create_app
 from idp.core.db import Database
@@ -13,7 +14,7 @@ from idp.core.secrets import Vault
 from idp.core.settings import Settings
 from tests.support.browser import Browser
 from tests.support.clock import ManualClock
-from tests.support.databases import PostgresTemplate, SqliteTemplate
+from tests.support.databases import KeyRing, PostgresTemplate, SqliteTemplate
 from tests.support.mailbox import Mailbox
 from tests.support.people import CAMILLE, Person, Register
 from tests.support.smtp import ScriptedSmtp
@@ -93,9 +94,29 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, database: Database)
     return Settings.model_validate(tree)
 
 
+@pytest.fixture(scope="session")
+def key_ring(tmp_path_factory: pytest.TempPathFactory, sqlite_template: SqliteTemplate) -> KeyRing:
+    return KeyRing(sqlite_template, tmp_path_factory.mktemp("keys"), Vault.from_root(ROOT_SECRET))
+
+
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Each app would compile the same templates again."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app(settings: Settings, clock: ManualClock, database: Database) -> Flask:
-    return create_app(settings, clock=clock, database=database)
+def app(
+    settings: Settings,
+    clock: ManualClock,
+    database: Database,
+    key_ring: KeyRing,
+    compiled_templates: FileSystemBytecodeCache,
+) -> Flask:
+    key_ring.copy_to(database)
+    app = create_app(settings, clock=clock, database=database)
+    app.jinja_env.bytecode_cache = compiled_templates
+    return app
 
 
 @pytest.fixture

@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import create_engine
+from sqlalchemy import Table, create_engine, select
 from sqlalchemy.engine import URL, make_url
 
 from idp import schema
 from idp.core.db import Database
+from idp.core.secrets import Vault
+from idp.oidc.key_store import KeyStore
+from tests.support.clock import START
 
 TEMPLATE = "parvis_template"
 # What a test writes need not survive a power cut.
@@ -71,6 +75,32 @@ class PostgresTemplate:
     def _run(self, statement: str) -> None:
         with self._admin.connect() as connection:
             connection.exec_driver_sql(statement)
+
+
+class KeyRing:
+    """A key ring made once (RSA keys take long), as a running installation has it; copied into each app's database."""
+
+    def __init__(self, template: SqliteTemplate, folder: Path, vault: Vault) -> None:
+        with template.copy(folder) as url:
+            database = Database(url)
+            KeyStore(database=database, vault=vault, folder=folder).start(now=START)
+            self._rows = {table: self._read(database, table) for table in self._tables()}
+            database.dispose()
+
+    def copy_to(self, database: Database) -> None:
+        with database.transaction() as session:
+            for table, rows in self._rows.items():
+                session.execute(table.insert(), rows)
+
+    @staticmethod
+    def _tables() -> tuple[Table, ...]:
+        known = schema.metadata().tables
+        return known["signing_key"], known["oidc_revision"]
+
+    @staticmethod
+    def _read(database: Database, table: Table) -> list[dict[str, Any]]:
+        with database.reading() as session:
+            return [dict(row._mapping) for row in session.execute(select(table))]
 
 
 def make_tables(url: str) -> None:
