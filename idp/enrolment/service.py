@@ -89,6 +89,11 @@ def may_begin(visit: Visit, member_id: str) -> bool:
     return throttles.spend(visit.session, f"enrolments:{member_id}", limit=limit, window=DAY, now=visit.now)
 
 
+def give_back(visit: Visit, member_id: str) -> None:
+    """Give one of the member's enrolments of the day back: it did not begin after all."""
+    throttles.refund(visit.session, f"enrolments:{member_id}", window=DAY, now=visit.now)
+
+
 def begin(
     visit: Visit,
     *,

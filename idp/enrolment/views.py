@@ -11,7 +11,7 @@ from idp.authenticators.password import Passwords
 from idp.authenticators.password_policy import Personal, Profile
 from idp.captcha.guard import Guard
 from idp.core import outbox
-from idp.core.errors import Problem
+from idp.core.errors import CATALOGUE, Problem
 from idp.enrolment import service
 from idp.enrolment.forms import EmailForm, EnrolmentForm
 from idp.enrolment.service import Refusal, Wait
@@ -25,6 +25,7 @@ from idp.web.kit import Kit, Visit
 
 # Often enough to notice, seldom enough for a screen reader to finish its sentence.
 REFRESH = timedelta(seconds=15)
+BUSY = f"{CATALOGUE['P-5004'].member} (P-5004)"
 WRONG_PAIR = "Le numéro d’adhérent et le code d’accès ne vont pas ensemble. Vérifiez-les sur votre courrier."
 TOO_MANY = "Vous avez commencé plusieurs inscriptions aujourd’hui. Ouvrez le dernier email reçu, ou recommencez demain."
 NAMES = "Le mot de passe ne doit contenir ni votre nom, ni votre prénom."
@@ -80,7 +81,10 @@ class Enrolments:
         try:
             stored = self.passwords.hash(form.password.data or "")
         except GateBusy as busy:
-            raise Problem("P-5004", detail="hash gate", retry_after=busy.retry_after) from busy
+            # Nothing was begun: the day's attempt is given back, and the form stays filled in.
+            service.give_back(visit, member.id)
+            form.form_errors.append(BUSY)
+            return visit.busy(self.first_page(visit, form, interaction), busy.retry_after)
         handle = interaction.id if interaction is not None else None
         service.begin(
             visit, member_id=member.id, address=form.address, password_hash=stored, interaction_id=handle

@@ -1,6 +1,7 @@
 """What every view stands on: one transaction a request, the browser's cookie, form protection, pages."""
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -65,6 +66,12 @@ class Visit(Call):
         response.headers["Content-Security-Policy"] = security.csp(self.form_targets)
         response.headers["Cache-Control"] = "no-store"
         return response
+
+    def busy(self, page: Response, retry_after: timedelta) -> Response:
+        """Make a page, with what was typed, a 503 that may be tried again soon (RFC 9110 section 10.2.3)."""
+        page.status_code = 503
+        page.headers["Retry-After"] = str(max(1, math.ceil(retry_after.total_seconds())))
+        return page
 
     def see_other(self, url: str) -> Response:
         """303: whatever was posted is not posted again."""

@@ -12,7 +12,7 @@ from idp.authenticators.password import Candidate
 from idp.authenticators.trusted_device import Refusal, Trusted, TrustedDeviceRow
 from idp.captcha.service import Place
 from idp.core import throttles
-from idp.core.errors import Problem
+from idp.core.errors import CATALOGUE
 from idp.core.secrets import BadSeal
 from idp.login import interaction as interactions
 from idp.login import proof
@@ -27,6 +27,7 @@ from idp.web.kit import Visit
 
 # One sentence for unknown, wrong, pending and frozen.
 WRONG = "L’identifiant ou le mot de passe n’est pas le bon. Vérifiez-les, puis recommencez."
+BUSY = f"{CATALOGUE['P-5004'].member} (P-5004)"
 REMEMBERED = "identifier"
 HOUR = timedelta(hours=1)
 
@@ -100,7 +101,8 @@ class Password(Step):
             verdict = self.tools.passwords.verify(typed, candidate.stored)
             upgraded = self.tools.passwords.hash(typed) if verdict.matches and verdict.needs_upgrade else None
         except GateBusy as busy:
-            raise Problem("P-5004", detail="hash gate", retry_after=busy.retry_after) from busy
+            form.form_errors.append(BUSY)
+            return visit.busy(self._page(visit, interaction, form), busy.retry_after)
         if not _is_still_due(visit, interaction):
             # Meanwhile another request went on with this sign-in, or it is over: this answer joins nothing.
             return visit.see_other(f"/connexion?i={interaction.id}")

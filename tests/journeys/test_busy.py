@@ -1,0 +1,52 @@
+"""R21: where too many passwords wait for their hash, the page says so, keeps what was typed, and can be sent again."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.people import fill_enrolment, give_password
+
+pytestmark = pytest.mark.settings(captcha={"login": "off"}, password={"gate_places": 1})
+
+
+@pytest.fixture
+def full_gate(parts) -> Iterator[threading.Event]:
+    """A gate whose only place is taken until the event is set."""
+    begun, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        done.wait(30)
+
+    holders = [threading.Thread(target=parts.passwords.gate.run, args=(hold,), daemon=True) for _ in range(2)]
+    holders[0].start()
+    begun.wait(10)
+    holders[1].start()
+    while parts.passwords.gate.statistics().waiting < 1:
+        threading.Event().wait(0.01)
+    yield done
+    done.set()
+
+
+def test_a_sign_in_that_finds_no_place_keeps_its_form_and_passes_the_second_time(browser, member, full_gate):
+    page = give_password(browser, member)
+
+    assert page.status == 503
+    assert int(page.response.headers["Retry-After"]) >= 1
+    assert "P-5004" in page.words
+    assert page.value("identifier") == member.email
+
+    full_gate.set()
+    assert browser.submit(password=member.password).path == "/connexion/code"
+
+
+def test_an_enrolment_that_finds_no_place_costs_none_of_the_days_attempts(browser, newcomer, full_gate):
+    for _ in range(6):
+        page = fill_enrolment(browser, newcomer)
+        assert page.status == 503
+        assert page.value("email") == newcomer.email
+
+    full_gate.set()
+    again = {"password": newcomer.password, "password_confirm": newcomer.password}
+    assert browser.submit(**again).path == "/inscription/validation"
