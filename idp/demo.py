@@ -287,7 +287,6 @@ Members who have no account yet:
             self._check_children()
 
     def _stop(self) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         for child in self._children.values():
             if child.poll() is None:
                 child.terminate()
@@ -331,4 +330,7 @@ def _never_enrolled(database: Database, register: Path) -> list[tuple[str, str]]
 
 
 def _as_interrupt(_signal: int, _frame: object) -> None:
+    # Once is enough: a second signal must not interrupt the stopping.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -1,5 +1,6 @@
 """`make demo`'s own processes, started once, and a Chromium to look at them."""
 
+import os
 import re
 import signal
 import socket
@@ -25,7 +26,9 @@ READY_SECONDS = 90
 
 def free_base() -> int:
     """A base whose ports are all free."""
-    for base in range(21000, 29000, 50):
+    # Each process of a parallel run begins elsewhere: the servers share ports, so two demos on one base would mix.
+    first = 20_000 + os.getpid() % 160 * 50
+    for base in [*range(first, 28_000, 50), *range(20_000, first, 50)]:
         with_ports = [socket.socket() for _ in OFFSETS]
         try:
             for probe, offset in zip(with_ports, OFFSETS, strict=True):

@@ -47,6 +47,7 @@ def test_a_member_goes_from_the_public_page_to_their_reimbursements(
     expect(page.locator("h1")).to_contain_text("déconnecté")
     page.goto(demo.member_space)
     page.click("a:has-text('Espace Adhérent')")
+    expect(page.locator("h1")).to_contain_text("Connexion à votre compte")
     assert page.locator(".captcha").count() == 0
     member.give_password()
     expect(page.locator("h1")).to_contain_text("Bienvenue dans votre espace")
