@@ -47,11 +47,15 @@ class Demo:
         vault = Vault.from_root((self.folder / "secrets" / "secret_key").read_text(encoding="ascii").strip())
         name = picture_url.rsplit("/", 1)[-1].removesuffix(".png")
         database = Database(f"sqlite:///{self.folder / 'parvis.db'}")
-        with database.reading() as session:
-            sealed = session.execute(
-                select(CaptchaChallenge.answer).where(CaptchaChallenge.id == name)
-            ).scalar_one()
+        until = time.monotonic() + PATIENCE.total_seconds()
+        sealed = None
+        while sealed is None and time.monotonic() < until:
+            with database.reading() as session:
+                wanted = select(CaptchaChallenge.answer).where(CaptchaChallenge.id == name)
+                sealed = session.execute(wanted).scalar_one_or_none()
+            time.sleep(0 if sealed is not None else 0.1)
         database.dispose()
+        assert sealed is not None, f"the demo of {self.folder} never showed the picture {picture_url}"
         return vault.unseal(challenge.SEAL, sealed, bound_to=name).decode()
 
     def mail(self, to: str, *, holding: str) -> str:
