@@ -112,6 +112,24 @@ _ENTRIES = (
         "Cookies are blocked; help the member allow them for this site.",
         "A POST came without the browser cookie that its page had set.",
     ),
+    Entry(
+        "P-2004", 200, "Trop de codes ont été essayés",
+        "Cette connexion est terminée. Recommencez, vous recevrez un nouveau code.",
+        "Five codes were tried in one sign-in; a new sign-in brings a new code. The account is not blocked.",
+        "`sign_in.code_tries`; many of these for one account are a sign of guessing.",
+    ),
+    Entry(
+        "P-2005", 200, "Trop de codes ont été envoyés aujourd’hui",
+        "Votre compte a reçu tous les codes possibles pour une journée. Recommencez demain.",
+        "The account received its codes of the day; somebody may be playing with the sign-in.",
+        "`sign_in.codes_per_day`; see the audit events `code.not_sent`.",
+    ),
+    Entry(
+        "P-2006", 200, "La connexion par code fait une pause",
+        "Beaucoup de codes faux ont été entrés pour votre compte. Recommencez dans une heure au plus tard.",
+        "Wrong codes put the second step to rest for an hour; the owner was told. Somebody may know the password.",
+        "`sign_in.wrong_codes_per_day` and `sign_in.freeze`; see the audit event `code.frozen`.",
+    ),
     # Enrolment.
     Entry(
         "P-1001", 404, "Ce lien n’est pas valable",

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
 from idp.core.mailer import mailer_from_url
@@ -87,8 +86,3 @@ class Mailbox:
         mails = self.all(to, subject)
         assert mails, f"no mail for {to} about « {subject} »"
         return mails[-1]
-
-
-def mails_in(folder: Path) -> list[bytes]:
-    """The mails that the file transport wrote."""
-    return [path.read_bytes() for path in sorted(folder.glob("*.eml"))]

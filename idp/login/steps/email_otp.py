@@ -14,6 +14,7 @@ from idp.subjects.accounts import Account
 from idp.web.kit import Visit
 
 WRONG = "Ce code n’est pas le bon. Vérifiez-le dans le dernier email reçu."
+NUMBERS = {"tries": "P-2004", "day": "P-2005", "frozen": "P-2006"}
 EXPIRED = "Ce code n’est plus valable. Demandez-en un autre."
 
 
@@ -101,6 +102,7 @@ class EmailOtp(Step):
                 return visit.page(
                     "connexion_bloquee.html",
                     reason="tries",
+                    number=NUMBERS["tries"],
                     hidden=hidden(fresh),
                     restart_url="/connexion/recommencer",
                 )
@@ -130,4 +132,6 @@ def _account(visit: Visit, interaction: Interaction) -> Account:
 def _blocked(visit: Visit, reason: str, account: Account) -> Response:
     until = account.second_step_rests_until
     wait = (until - visit.now).total_seconds() if until is not None and until > visit.now else None
-    return visit.page("connexion_bloquee.html", reason=reason, wait=wait, home_url="/")
+    return visit.page(
+        "connexion_bloquee.html", reason=reason, number=NUMBERS[reason], wait=wait, home_url="/"
+    )
