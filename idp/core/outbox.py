@@ -60,6 +60,7 @@ class OutboxMessage(Base):
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     cause: Mapped[str] = mapped_column(Text, unique=True)
+    channel: Mapped[str] = mapped_column(Text, server_default="mail")
     kind: Mapped[str] = mapped_column(Text)
     space: Mapped[str] = mapped_column(Text)
     locale: Mapped[str] = mapped_column(Text)

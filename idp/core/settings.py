@@ -138,6 +138,33 @@ class Oidc(Section):
     """How long an ID token is good, unless the client file says otherwise."""
     member_data_audience: str = "http://127.0.0.1:8001"
     """The audience of access tokens with the scope `member_data`."""
+    refresh_token_idle_lifetime: Duration = timedelta(days=14)
+    """How long a refresh token is good without being used, unless the client file says otherwise."""
+    refresh_token_lifetime: Duration = timedelta(days=90)
+    """How long a refresh token is good at most, from the sign-in on, unless the client file says otherwise."""
+    refresh_token_grace: Duration = timedelta(seconds=10)
+    """How late a replaced refresh token may still come (a lost answer): it gives the same successor again."""
+    pushed_request_lifetime: Duration = timedelta(seconds=90)
+    """How long a pushed authorization request waits for its browser (RFC 9126 section 2.2)."""
+    private_addresses: bool = False
+    """Whether clients may name private addresses for their keys and logouts; always while the issuer is loopback http."""
+    key_rotation: Duration = timedelta(days=90)
+    """How long a key signs before the worker lets the next one sign."""
+    key_prepublication: Duration = timedelta(hours=48)
+    """How long a key is published before it signs."""
+    key_cache: Duration = timedelta(hours=1)
+    """How long services may keep the published keys; a retired key stays published this much longer than its last token."""
+
+
+class Registration(Section):
+    """Dynamic client registration (RFC 7591), off unless it is needed."""
+
+    enabled: bool = False
+    """Whether `/oauth2/register` answers."""
+    token_sha256: str = ""
+    """SHA-256, in hexadecimal, of the initial access token that a registration must present."""
+    space: str = "adherent"
+    """The space of the clients that register themselves; they are third parties, so their members are asked."""
 
 
 class Server(Section):
@@ -181,6 +208,7 @@ class Settings(Section):
     sign_in: SignIn = SignIn()
     trusted_device: TrustedDevice = TrustedDevice()
     oidc: Oidc = Oidc()
+    registration: Registration = Registration()
     server: Server = Server()
 
     @field_validator("issuer")

@@ -32,6 +32,9 @@ class ClientRow(Base):
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     gone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # `file`, or `registered`: a client that registered itself has no file that could go away.
+    origin: Mapped[str] = mapped_column(Text, server_default="file")
+    registration_token_hash: Mapped[str | None] = mapped_column(Text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,24 @@ from idp.core import secrets
 from idp.core.durations import Duration
 from idp.core.spaces import Spaces
 from idp.oidc import addresses
+from idp.oidc.assertion_keys import AssertionAlgorithm
 from idp.oidc.keys import Algorithm
 from idp.sessions import assurance
 
 ClientId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[!-~]+$")]
 SecretDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Lifetime = Annotated[Duration, Field(ge=timedelta(seconds=10), le=timedelta(hours=24))]
+LongLifetime = Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=366))]
+GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]
+AuthMethod = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
 
+_FAPI2 = {
+    "token_endpoint_auth_method": "private_key_jwt",
+    "id_token_signed_response_alg": "ES256",
+    "require_pushed_authorization_requests": True,
+    "dpop_bound_access_tokens": True,
+    "refresh_token_rotation": False,
+}
 DEFAULT_SCOPE = "openid profile email"
 LIVE_SECRETS = 2
 _SCOPE = re.compile(r"[!#-\[\]-~]+( [!#-\[\]-~]+)*")
@@ -53,10 +64,10 @@ class Client(BaseModel):
 
     client_id: ClientId
     """The identifier, in ASCII."""
-    client_name: Annotated[str, Field(min_length=1, max_length=200)]
-    """The name that members read."""
-    space: str
-    """The front door that its members use."""
+    client_name: Annotated[str, Field(max_length=200)] = ""
+    """The name that members read; the identifier when the file gives none."""
+    space: str = ""
+    """The front door that its members use; the first space when the file names none."""
     redirect_uris: tuple[str, ...] = ()
     """Where codes may be sent; compared character by character."""
     post_logout_redirect_uris: tuple[str, ...] = ()
@@ -67,14 +78,14 @@ class Client(BaseModel):
     """Whether logout tokens must name the session."""
     initiate_login_uri: str | None = None
     """Where a sign-in begins at the client, when a member comes to us first."""
-    grant_types: tuple[Literal["authorization_code", "refresh_token"], ...] = ("authorization_code",)
+    grant_types: tuple[GrantType, ...] = ("authorization_code",)
     """What the client may ask the token endpoint for."""
     response_types: tuple[Literal["code"], ...] = ("code",)
     """Only the authorization code flow exists."""
-    token_endpoint_auth_method: Literal["client_secret_basic", "client_secret_post", "none"] = (
-        "client_secret_basic"
-    )
+    token_endpoint_auth_method: AuthMethod = "client_secret_basic"
     """How the client proves who it is; `none` for a public client."""
+    token_endpoint_auth_signing_alg: AssertionAlgorithm | None = None
+    """The one signature accepted on its assertions; any of ES256, PS256, EdDSA, RS256 when it says nothing."""
     client_secret_sha256: Annotated[tuple[SecretDigest, ...], Field(max_length=LIVE_SECRETS)] = ()
     """SHA-256 of the secret, in hexadecimal; two of them while a secret is replaced."""
     scope: str = DEFAULT_SCOPE
@@ -91,8 +102,16 @@ class Client(BaseModel):
     """The oldest sign-in, in seconds, that counts when a request names none."""
     require_auth_time: bool = False
     """ID tokens always carry `auth_time`."""
+    userinfo_signed_response_alg: Algorithm | None = None
+    """How userinfo is signed for it; plain JSON when the file says nothing."""
+    require_pushed_authorization_requests: bool = False
+    """Whether its requests must be pushed first (RFC 9126)."""
+    dpop_bound_access_tokens: bool = False
+    """Whether its tokens must be bound to a key of its own (RFC 9449)."""
     jwks: dict[str, Any] | None = None
     """The client's public keys."""
+    jwks_uri: str | None = None
+    """Where the client publishes its public keys, when the file does not hold them."""
     client_uri: str | None = None
     """Its home page."""
     logo_uri: str | None = None
@@ -108,12 +127,33 @@ class Client(BaseModel):
     """Services that its access tokens may be for, beyond those of its scopes."""
     min_acr: str | None = None
     """The least authentication context it accepts."""
-    first_party: Literal[True] = True
+    serves: tuple[str, ...] = ()
+    """Audiences that this client answers for: it may introspect the tokens meant for them (and for its client_id)."""
+    first_party: bool = True
     """A service of the mutual itself: no consent page."""
+    profile: Literal["fapi2"] | None = None
+    """`fapi2`: the FAPI 2.0 security profile whole (pushed requests, private_key_jwt, DPoP)."""
     access_token_lifetime: Lifetime | None = None
     """How long its access tokens are good."""
     id_token_lifetime: Lifetime | None = None
     """How long its ID tokens are good."""
+    refresh_token_idle_lifetime: LongLifetime | None = None
+    """How long its refresh tokens are good without being used."""
+    refresh_token_lifetime: LongLifetime | None = None
+    """How long its refresh tokens are good at most, from the sign-in on."""
+    refresh_token_rotation: bool | None = None
+    """Whether each use of a refresh token gives the next one; always for public clients, never for fapi2."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, document: Any) -> Any:  # noqa: ANN401 (whatever the file holds)
+        if not isinstance(document, dict):
+            return document
+        filled = {"client_name": document.get("client_id"), **document}
+        if document.get("profile") == "fapi2":
+            # FAPI 2.0 section 5.3: what the profile leaves one choice for needs no line in the file.
+            filled = {**_FAPI2, **filled}
+        return filled
 
     @field_validator("client_secret_sha256", mode="before")
     @classmethod
@@ -156,7 +196,7 @@ class Client(BaseModel):
         if self.is_public and self.client_secret_sha256:
             message = "client_secret_sha256: a public client (token_endpoint_auth_method none) has no secret"
             raise ValueError(message)
-        if not self.is_public and not self.client_secret_sha256:
+        if self.holds_secret and not self.client_secret_sha256:
             message = (
                 "client_secret_sha256: missing (sha256sum of a secret of 256 random bits, in hexadecimal)"
             )
@@ -172,6 +212,16 @@ class Client(BaseModel):
     def is_public(self) -> bool:
         """Whether the client holds no secret (an application in a browser or on a phone)."""
         return self.token_endpoint_auth_method == "none"
+
+    @property
+    def holds_secret(self) -> bool:
+        """Whether the client proves itself by a secret that both sides know."""
+        return self.token_endpoint_auth_method.startswith("client_secret")
+
+    @property
+    def rotates_refresh_tokens(self) -> bool:
+        """Whether each refresh gives the next token (RFC 9700 section 4.14.2: always, for public clients)."""
+        return self.is_public or bool(self.refresh_token_rotation)
 
     @property
     def is_native(self) -> bool:
@@ -237,6 +287,8 @@ def parse(document: dict[str, Any], *, where: str, spaces: Spaces, development: 
         client = Client.model_validate(document, context={"development": development})
     except ValidationError as problem:
         raise BadClient(_explain(problem, where)) from None
+    if not client.space:
+        client = client.model_copy(update={"space": spaces.default.name})
     space = spaces.get(client.space)
     if space is None:
         names = ", ".join(space.name for space in spaces)

@@ -35,6 +35,8 @@ class AuthorizationCode(Base):
     session_id: Mapped[str] = mapped_column(Text)
     grant_id: Mapped[str] = mapped_column(Text)
     scope: Mapped[str] = mapped_column(Text)
+    resources: Mapped[list[str]] = mapped_column(JSON)
+    dpop_jkt: Mapped[str | None] = mapped_column(Text)
     nonce: Mapped[str | None] = mapped_column(Text)
     id_token_claims: Mapped[list[str]] = mapped_column(JSON)
     userinfo_claims: Mapped[list[str]] = mapped_column(JSON)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import JSON, Text, bindparam, delete, insert, select, update
+from sqlalchemy import JSON, Boolean, Integer, Text, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, UtcDateTime
@@ -22,6 +22,22 @@ class Grant(Base):
     scope: Mapped[str] = mapped_column(Text)
     # Single claims asked for by the `claims` parameter, for userinfo.
     userinfo_claims: Mapped[list[str]] = mapped_column(JSON)
+    # What tokens of later refreshes say of the sign-in, and for whom they are.
+    sid: Mapped[str] = mapped_column(Text)
+    epoch: Mapped[int] = mapped_column(Integer)
+    auth_time: Mapped[datetime] = mapped_column(UtcDateTime)
+    acr: Mapped[str] = mapped_column(Text)
+    amr: Mapped[list[str]] = mapped_column(JSON)
+    resources: Mapped[list[str]] = mapped_column(JSON)
+    id_token_claims: Mapped[list[str]] = mapped_column(JSON)
+    dpop_jkt: Mapped[str | None] = mapped_column(Text)
+    # The refresh family: the generation that is good now, and the hash of its token.
+    offline: Mapped[bool] = mapped_column(Boolean)
+    generation: Mapped[int] = mapped_column(Integer)
+    refresh_hash: Mapped[str | None] = mapped_column(Text)
+    rotated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    idle_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     forget_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

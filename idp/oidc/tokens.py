@@ -103,7 +103,7 @@ def id_token(
         "aud": client.client_id,
         "iat": issued_at,
         "exp": issued_at + int(lifetime.total_seconds()),
-        "at_hash": at_hash(access_token),
+        "at_hash": at_hash(access_token, client.id_token_signed_response_alg),
         **occasion.claims(),
     }
     if nonce is not None:
@@ -111,7 +111,9 @@ def id_token(
     return ring.signer(client.id_token_signed_response_alg).sign(Kind.ID_TOKEN, document)
 
 
-def at_hash(access_token: str) -> str:
-    """The left half of the token's SHA-256 (OIDC Core 3.1.3.6); our algorithms all hash so."""
-    digest = hashlib.sha256(access_token.encode("ascii")).digest()
+def at_hash(access_token: str, algorithm: Algorithm) -> str:
+    """The left half of the token's hash (OIDC Core 3.1.3.6), by the hash of the ID token's own signature."""
+    # Ed25519 signs over SHA-512; ES256 and RS256 name SHA-256.
+    hashing = hashlib.sha512 if algorithm is Algorithm.EDDSA else hashlib.sha256
+    digest = hashing(access_token.encode("ascii")).digest()
     return base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode("ascii")

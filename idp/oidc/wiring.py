@@ -6,7 +6,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from idp.core.clock import Clock, SystemClock
-from idp.oidc import codes, discovery, grants
+from idp.oidc import codes, denied, discovery, grants, pushed, used_once
 from idp.oidc.frontmost import Frontmost
 from idp.oidc.provider import Provider
 from idp.oidc.views import blueprint
@@ -24,6 +24,6 @@ def front(app: Flask, provider: Provider, clock: Clock | None = None) -> None:
 
 
 def purge(session: Session, *, now: datetime) -> None:
-    """Drop codes and grants that no token can name any more; safe to repeat, and twice at once."""
-    codes.purge(session, now=now)
-    grants.purge(session, now=now)
+    """Drop what no token can name any more; safe to repeat, and twice at once."""
+    for room in (codes, grants, pushed, used_once, denied):
+        room.purge(session, now=now)

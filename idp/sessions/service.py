@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, Integer, Text, delete, func, select, update
+from sqlalchemy import ForeignKey, Index, Integer, Text, and_, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core import secrets
@@ -39,6 +39,12 @@ class SessionRow(Base):
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # When the services that hold tokens of an ended session were queued to be told.
+    told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+_UNTOLD = and_(SessionRow.ended_at.is_not(None), SessionRow.told_at.is_(None))
+Index("ix_session_untold", SessionRow.ended_at, sqlite_where=_UNTOLD, postgresql_where=_UNTOLD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def test_the_documents_are_served_with_the_database_down(world, http):
     answers = [http.get(path, base_url=ISSUER) for path in (*PATHS, "/oauth2/jwks.json")]
 
     assert [answer.status_code for answer in answers] == [200, 200, 200]
-    assert len(answers[2].json["keys"]) == 4
+    assert len(answers[2].json["keys"]) == 6
 
 
 def _no_connection(*_args, **_more):

@@ -29,8 +29,8 @@ def rotate(world, algorithm=Algorithm.ES256):
 def test_each_key_has_its_own_kid_and_no_private_member(world):
     keys = published(world)
 
-    assert len(keys) == 4
-    assert len({key["kid"] for key in keys}) == 4
+    assert len(keys) == 6
+    assert len({key["kid"] for key in keys}) == 6
     assert {key["alg"] for key in keys} == {"ES256", "RS256"}
     assert all(key["use"] == "sig" for key in keys)
     assert not [name for key in keys for name in ("d", "p", "q", "dp", "dq", "qi", "k") if name in key]
@@ -61,7 +61,7 @@ def test_a_rotation_by_another_process_holds_in_the_next_transaction(world, rp, 
     token = rp.tokens(member)["id_token"]
 
     assert verified(token, world, audience="reader")
-    assert len(published(world)) == 5
+    assert len(published(world)) == 7
 
 
 def test_a_process_that_only_serves_keys_reads_a_rotation_behind_the_answer(world):
@@ -90,7 +90,7 @@ def test_private_keys_are_sealed_in_the_database_and_in_the_copy(world):
         rows = session.execute(text("SELECT sealed FROM signing_key")).scalars().all()
     copy = (world.settings.keys_dir / key_copy.NAME).read_bytes()
 
-    assert len(rows) == 4
+    assert len(rows) == 6
     for stored in (*rows, copy):
         assert b'"d"' not in stored
         assert b"kty" not in stored
