@@ -15,9 +15,6 @@ FOLDER = Path(__file__).parent / "migrations"
 
 def metadata() -> MetaData:
     """Every table: the imports of the app declare them."""
-    import idp.subjects.consents
-    import idp.app  # noqa: F401, PLC0415 (declares the rows; the app itself does not import this module)
-
     return Base.metadata
 
 

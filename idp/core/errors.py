@@ -162,6 +162,12 @@ _ENTRIES = (
         "An error of the service that sent the member.",
         "The authorization request is malformed and carries no proven address to answer to.",
     ),
+    Entry(
+        "P-3004", 400, "Cette demande de connexion n’est plus valable",
+        "La demande du service qui vous envoie a expiré ou a déjà servi. Repartez de ce service.",
+        "The member waited too long or went back after signing in; start again from the service.",
+        "The request_uri of a pushed request is unknown, over, spent, or another client's.",
+    ),
     # Configuration and command line.
     Entry(
         "P-9001", 500, "Réglage refusé", "", "",

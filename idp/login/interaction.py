@@ -92,7 +92,7 @@ class Interaction(Base):
             password=self.password_at is not None or Method.PASSWORD in inherited,
             activation_pending=self.enrolment_id is not None,
             mail_code=self.mail_code_at is not None or Method.MAIL_CODE in inherited,
-            device_trusted=self.device_id is not None,
+            device_trusted=self.device_id is not None or Method.TRUSTED_DEVICE in inherited,
             code_demanded=self.asked.acr == assurance.TWO_STEPS,
             trust_answered=self.trust_answered_at is not None or bool(inherited - {Method.PASSWORD}),
         )

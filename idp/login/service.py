@@ -118,23 +118,41 @@ def is_enough(live: LiveSession | None, demand: Demand, *, now: datetime) -> Sho
 
 
 def finished(visit: Visit, handle: str) -> Finished | None:
-    """Take the result of a finished sign-in, once; None when it is unknown, over, or another browser's."""
+    """The result of a finished sign-in, still to be taken; None when it is unknown, over, or another browser's."""
+    interaction = _finished(visit, handle)
+    return None if interaction is None else _result(visit, interaction)
+
+
+def take(visit: Visit, handle: str) -> Finished | None:
+    """Take the result of a finished sign-in, once."""
+    interaction = _finished(visit, handle)
+    if interaction is None or not interactions.end(visit.session, interaction, now=visit.now):
+        return None
+    proof.release(visit, interaction)
+    return _result(visit, interaction)
+
+
+def _finished(visit: Visit, handle: str) -> Interaction | None:
     interaction = interactions.find(visit.session, handle, browser=visit.browser, now=visit.now)
     if interaction is None or not (interaction.cancelled or interaction.session_id):
         return None
-    if not interaction.cancelled and not proof.holds(visit, interaction):
+    if interaction.cancelled:
+        _enter_space(visit, interaction.asked)
+        return interaction
+    if not proof.holds(visit, interaction):
         return None
-    demand = interaction.asked
-    _enter_space(visit, demand)
-    live = sessions.by_row(visit.session, interaction.session_id or "", now=visit.now)
+    _enter_space(visit, interaction.asked)
     mine = live_session(visit)
-    if not interaction.cancelled and (live is None or mine is None or mine.id != live.id):
+    if mine is None or mine.id != interaction.session_id:
         # The session ended meanwhile, or the cookie is another's: what was proved here counts no more.
         return None
-    if not interactions.end(visit.session, interaction, now=visit.now):
-        return None
-    proof.release(visit, interaction)
-    return Finished(demand, None if interaction.cancelled else live, cancelled=interaction.cancelled)
+    return interaction
+
+
+def _result(visit: Visit, interaction: Interaction) -> Finished:
+    if interaction.cancelled:
+        return Finished(interaction.asked, None, cancelled=True)
+    return Finished(interaction.asked, live_session(visit), cancelled=False)
 
 
 def _enter_space(visit: Visit, demand: Demand) -> None:
@@ -179,7 +197,7 @@ def _is_still_here(visit: Visit, session_id: str) -> bool:
 
 def _open_or_strengthen(visit: Visit, interaction: Interaction, account: Account) -> str:
     live = live_session(visit)
-    auth_time = interaction.password_at or (live.auth_time if live is not None else visit.now)
+    auth_time = _auth_time(interaction, live, visit.now)
     if live is not None and live.account_id == account.id:
         secret = sessions.strengthen(
             visit.session,
@@ -210,6 +228,13 @@ def _open_or_strengthen(visit: Visit, interaction: Interaction, account: Account
     visit.set_cookie(SESSION, secret)
     visit.audit("session.opened", account.id, acr=assurance.acr(interaction.methods) or "")
     return row_id
+
+
+def _auth_time(interaction: Interaction, live: LiveSession | None, now: datetime) -> datetime:
+    """When the member signed in: at the last proof that was given here, or in the session built upon."""
+    if interaction.password_at is None:
+        return live.auth_time if live is not None else now
+    return max(interaction.password_at, interaction.mail_code_at or interaction.password_at)
 
 
 def _tell_of_new_browser(visit: Visit, interaction: Interaction, account: Account) -> None:

@@ -8,13 +8,14 @@ from flask import Response
 from idp.core.errors import Problem
 from idp.login import service as signing_in
 from idp.login.interaction import Demand
-from idp.login.service import Login, Shortfall
-from idp.oidc import answers, claims, codes, hints, requests, tokens
+from idp.login.service import Finished, Login, Shortfall
+from idp.oidc import answers, claims, codes, consent, hints, pushed, requests, tokens
 from idp.oidc.provider import Provider, Snapshot
 from idp.oidc.requests import AuthorizationRequest, Doubt, Prompt, Refused
 from idp.sessions import assurance
 from idp.sessions import service as sessions
 from idp.sessions.service import LiveSession
+from idp.subjects import accounts, consents, emails
 from idp.web.kit import Visit
 
 # What a repeated GET may carry; longer requests are nothing that a browser would bring as an address.
@@ -42,7 +43,7 @@ class Authorization:
     def answer(self, visit: Visit, parameters: requests.Parameters) -> Response:
         """Answer a request: a code, an error for the client, a sign-in, or a page when in doubt."""
         snapshot = self._provider.snapshot(visit.session, now=visit.now)
-        found = requests.read(parameters, clients=snapshot.clients)
+        found = self._read(visit, parameters, snapshot)
         match found:
             case Doubt():
                 raise answers.page_of(found)
@@ -51,39 +52,122 @@ class Authorization:
             case AuthorizationRequest():
                 return self._decide(visit, found, snapshot)
 
+    def _read(
+        self, visit: Visit, parameters: requests.Parameters, snapshot: Snapshot
+    ) -> AuthorizationRequest | Refused | Doubt:
+        """The request, which may have been pushed: then nothing beside its handle counts (RFC 9126 section 4)."""
+        uris = parameters.get("request_uri", ())
+        settings = self._provider.settings
+        if len(uris) != 1 or not uris[0].startswith(pushed.PREFIX):
+            return requests.read(parameters, clients=snapshot.clients, settings=settings)
+        client_id = next(iter(parameters.get("client_id", ())), "")
+        stored = pushed.find(visit.session, uris[0], client_id=client_id, now=visit.now)
+        if stored is None:
+            return Doubt.PUSHED
+        given = {**stored, "request_uri": uris}
+        return requests.read(given, clients=snapshot.clients, settings=settings, is_pushed=True)
+
     def resume(self, visit: Visit, handle: str) -> Response:
-        """Take the result of a sign-in that a request began."""
+        """Take the result of a sign-in that a request began; a third party's is asked for first."""
         finished = signing_in.finished(visit, handle)
+        request = self._of(visit, finished)
+        live = finished.live if finished is not None else None
+        if live is not None and consent.is_needed(visit.session, request, live):
+            return visit.see_other(f"{consent.PATH}?i={handle}")
+        return self._conclude(visit, handle)
+
+    def ask_consent(self, visit: Visit, handle: str) -> Response:
+        """The page that says what a third party wants to know."""
+        finished = signing_in.finished(visit, handle)
+        request = self._of(visit, finished)
+        if finished is None or finished.live is None:
+            return visit.see_other(f"{signing_in.RESUME}?i={handle}")
+        profile = accounts.profile(visit.session, finished.live.account_id)
+        if profile is None:
+            raise Problem("P-2002", detail="the account ended before the consent")
+        return visit.page(
+            "oidc/consentement.html",
+            hidden={"i": handle},
+            client_name=request.client.client_name,
+            wishes=consent.Wish.of(request).words(),
+            links=consent.links_of(request.client),
+            full_name=f"{profile.given_name} {profile.family_name}".strip(),
+            masked_address=emails.mask(profile.email),
+        )
+
+    def answer_consent(self, visit: Visit, handle: str, given: str) -> Response:
+        """The member's answer; what is neither button asks again."""
+        if given not in {"yes", "no"}:
+            return self.ask_consent(visit, handle)
+        finished = signing_in.finished(visit, handle)
+        request = self._of(visit, finished)
+        if finished is not None and finished.live is not None:
+            account_id = finished.live.account_id
+            client_id = request.client.client_id
+            visit.audit(
+                "consent.given" if given == "yes" else "consent.refused", account_id, client_id=client_id
+            )
+            if given == "no":
+                signing_in.take(visit, handle)
+                return self._refuse(visit, request, "access_denied", "the member refused")
+            wish = consent.Wish.of(request)
+            consents.give(
+                visit.session, account_id, client_id, scopes=wish.scopes, claims=wish.claims, now=visit.now
+            )
+        return self._conclude(visit, handle)
+
+    def _of(self, visit: Visit, finished: Finished | None) -> AuthorizationRequest:
+        """The request that a sign-in was for. Raises Problem when there is none any more."""
         if finished is None or finished.demand.client_id is None:
             raise Problem("P-2002", detail="no finished sign-in of this browser")
         snapshot = self._provider.snapshot(visit.session, now=visit.now)
-        parameters = {name: [value] for name, value in finished.demand.parameters.items()}
-        found = requests.read(parameters, clients=snapshot.clients)
-        if isinstance(found, Doubt):
-            raise answers.page_of(found)
-        if isinstance(found, Refused):
-            return answers.error(visit, found)
-        if finished.live is None:
-            return answers.error(visit, Refused(found.target, "access_denied", "the member cancelled"))
-        return self._give(visit, found, finished.live, snapshot)
+        parameters = requests.again(finished.demand.parameters)
+        found = requests.read(
+            parameters,
+            clients=snapshot.clients,
+            settings=self._provider.settings,
+            is_pushed="request_uri" in parameters,
+        )
+        if isinstance(found, AuthorizationRequest):
+            return found
+        # The client was changed or disabled while its member signed in.
+        raise answers.page_of(found if isinstance(found, Doubt) else Doubt.MALFORMED)
+
+    def _conclude(self, visit: Visit, handle: str) -> Response:
+        finished = signing_in.take(visit, handle)
+        request = self._of(visit, finished)
+        if finished is None or finished.live is None:
+            return self._refuse(visit, request, "access_denied", "the member cancelled")
+        snapshot = self._provider.snapshot(visit.session, now=visit.now)
+        return self._give(visit, request, finished.live, snapshot)
+
+    def _refuse(self, visit: Visit, request: AuthorizationRequest, error: str, description: str) -> Response:
+        return self._error(visit, request, Refused(request.target, error, description))
+
+    def _error(self, visit: Visit, request: AuthorizationRequest, refused: Refused) -> Response:
+        """Tell the client; a pushed request is answered by an error too."""
+        if request.pushed_uri is not None:
+            pushed.spend(visit.session, request.pushed_uri, now=visit.now)
+        return answers.error(visit, refused)
 
     def _decide(self, visit: Visit, request: AuthorizationRequest, snapshot: Snapshot) -> Response:
         client = request.client
         visit.space = self._provider.spaces[client.space]
         subject = self._expected_subject(request, snapshot)
         if isinstance(subject, Refused):
-            return answers.error(visit, subject)
+            return self._error(visit, request, subject)
         if _unmet_acr(request):
-            return answers.error(visit, _unmet(request))
+            return self._error(visit, request, _unmet(request))
         demand = _demand(request, subject)
         live = signing_in.live_session(visit)
         shortfall = signing_in.is_enough(live, demand, now=visit.now)
         if shortfall is None and not self._is_subject(request, live, subject):
             shortfall = Shortfall.OTHER_ACCOUNT
-        if shortfall is None and live is not None and not demand.create:
+        is_complete = shortfall is None and live is not None and not demand.create
+        if is_complete and live is not None and not consent.is_needed(visit.session, request, live):
             return self._give(visit, request, live, snapshot)
         if Prompt.NONE in request.prompts:
-            return answers.error(visit, _silent_refusal(request, shortfall))
+            return self._error(visit, request, _silent_refusal(request, shortfall))
         return self._login.begin(visit, demand)
 
     def _give(
@@ -92,15 +176,19 @@ class Authorization:
         """The code, after a last look: this session is the expected member's, admitted, strong enough."""
         subject = self._expected_subject(request, snapshot)
         if isinstance(subject, Refused):
-            return answers.error(visit, subject)
+            return self._error(visit, request, subject)
         if not self._is_subject(request, live, subject):
             refused = Refused(request.target, "login_required", "another member signed in")
-            return answers.error(visit, refused)
+            return self._error(visit, request, refused)
         if live.population not in request.client.populations:
             refused = Refused(request.target, "access_denied", "the client is not for this member")
-            return answers.error(visit, refused)
+            return self._error(visit, request, refused)
         if not assurance.reaches(live.acr, _least_acr(request)):
-            return answers.error(visit, _unmet(request))
+            return self._error(visit, request, _unmet(request))
+        if request.pushed_uri is not None and not pushed.spend(
+            visit.session, request.pushed_uri, now=visit.now
+        ):
+            raise answers.page_of(Doubt.PUSHED)
         sessions.touch(visit.session, live, now=visit.now)
         settings = self._provider.settings
         value = codes.issue(
@@ -177,5 +265,7 @@ def _silent_refusal(request: AuthorizationRequest, shortfall: Shortfall | None) 
     match shortfall:
         case Shortfall.LOGIN_REQUIRED | Shortfall.OTHER_ACCOUNT:
             return Refused(request.target, "login_required", "the member must sign in")
+        case None if not request.client.first_party:
+            return Refused(request.target, "consent_required", "the member must be asked first")
         case Shortfall.POPULATION | Shortfall.ACR | None:
             return Refused(request.target, "interaction_required", "the member must go through a page")

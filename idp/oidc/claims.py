@@ -19,7 +19,11 @@ BY_SCOPE: dict[str, tuple[str, ...]] = {
     "email": ("email", "email_verified"),
     "member": ("member_number", "population", "space"),
 }
-SCOPES = (*BY_SCOPE, MEMBER_DATA)
+OFFLINE = "offline_access"
+DEVICES = "account:devices"
+SCOPES = (*BY_SCOPE, MEMBER_DATA, DEVICES, OFFLINE)
+# What services may do here in their own name; no member's token ever carries them.
+SERVICE_SCOPES = ("admin:read", "admin:write", "helpdesk")
 # Claims about the sign-in itself; every ID token carries them.
 OF_EVERY_ID_TOKEN = ("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash")
 

@@ -24,7 +24,7 @@ from idp.core import secrets
 from idp.core.durations import Duration
 from idp.core.spaces import Spaces
 from idp.oidc import addresses
-from idp.oidc.assertion_keys import AssertionAlgorithm
+from idp.oidc.client_jwts import AssertionAlgorithm
 from idp.oidc.keys import Algorithm
 from idp.sessions import assurance
 

@@ -57,6 +57,8 @@ class Redeemed:
     session_id: str
     grant_id: str
     scopes: tuple[str, ...]
+    resources: tuple[str, ...]
+    dpop_jkt: str | None
     nonce: str | None
     id_token_claims: tuple[str, ...]
     userinfo_claims: tuple[str, ...]
@@ -86,7 +88,8 @@ _SPEND = (
     )
     .values(spent_at=bindparam("instant"))
     .returning(
-        _table.c.account_id, _table.c.session_id, _table.c.grant_id, _table.c.scope, _table.c.nonce,
+        _table.c.account_id, _table.c.session_id, _table.c.grant_id, _table.c.scope, _table.c.resources,
+        _table.c.dpop_jkt, _table.c.nonce,
         _table.c.id_token_claims, _table.c.userinfo_claims, _table.c.auth_time, _table.c.acr, _table.c.amr,
     )
 )  # fmt: skip
@@ -116,6 +119,8 @@ def issue(
         "session_id": live.id,
         "grant_id": new_id(),
         "scope": " ".join(request.scopes),
+        "resources": list(request.resources),
+        "dpop_jkt": request.dpop_jkt,
         "nonce": request.nonce,
         "id_token_claims": list(request.wanted.id_token),
         "userinfo_claims": list(request.wanted.userinfo),
@@ -147,6 +152,8 @@ def redeem(
         session_id=row.session_id,
         grant_id=row.grant_id,
         scopes=tuple(row.scope.split(" ")),
+        resources=tuple(row.resources),
+        dpop_jkt=row.dpop_jkt,
         nonce=row.nonce,
         id_token_claims=tuple(row.id_token_claims),
         userinfo_claims=tuple(row.userinfo_claims),

@@ -10,7 +10,7 @@ from idp.oidc.provider import Provider
 # No cookie matters at these endpoints, so credentials are never allowed.
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, DPoP",
     "Access-Control-Max-Age": "600",
 }
 View = Callable[..., Response]

@@ -4,9 +4,12 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from idp.core.settings import Settings
-from idp.oidc import claims
+from idp.oidc import claims, introspection, pushing, revocation
+from idp.oidc.client_jwts import STRONG_ALGORITHMS, AssertionAlgorithm
+from idp.oidc.clients import AuthMethod
 from idp.oidc.keys import Algorithm
 from idp.oidc.provider import Provider
 from idp.oidc.requests import Prompt, ResponseMode
@@ -41,6 +44,8 @@ def documents(provider: Provider) -> Mapping[str, Callable[[], Document | None]]
 def metadata(settings: Settings) -> dict[str, object]:
     """What we can do, and nothing that is not built."""
     base = settings.issuer
+    methods = [*get_args(AuthMethod)]
+    assertions = [algorithm.value for algorithm in AssertionAlgorithm]
     single = {name for names in claims.BY_SCOPE.values() for name in names}
     return {
         "issuer": base,
@@ -49,13 +54,24 @@ def metadata(settings: Settings) -> dict[str, object]:
         "userinfo_endpoint": base + "/oauth2/userinfo",
         "jwks_uri": base + JWKS,
         "end_session_endpoint": base + "/oauth2/end_session",
+        "revocation_endpoint": base + revocation.PATH,
+        "introspection_endpoint": base + introspection.PATH,
+        "pushed_authorization_request_endpoint": base + pushing.PATH,
         "scopes_supported": list(claims.SCOPES),
         "response_types_supported": ["code"],
         "response_modes_supported": [mode.value for mode in ResponseMode],
-        "grant_types_supported": ["authorization_code"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": [algorithm.value for algorithm in Algorithm],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "userinfo_signing_alg_values_supported": [algorithm.value for algorithm in Algorithm],
+        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": assertions,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": assertions,
+        "introspection_endpoint_auth_methods_supported": methods[:-1],
+        "introspection_endpoint_auth_signing_alg_values_supported": assertions,
+        "require_pushed_authorization_requests": False,
+        "dpop_signing_alg_values_supported": sorted(STRONG_ALGORITHMS),
         "code_challenge_methods_supported": ["S256"],
         "acr_values_supported": list(assurance.LEVELS),
         "claims_supported": sorted(single | set(claims.OF_EVERY_ID_TOKEN)),

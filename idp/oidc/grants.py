@@ -1,10 +1,10 @@
-"""What one authorization gave: one row to which tokens refer, and whose revocation ends them all."""
+"""What one authorization gave: one row to which all its tokens refer, and whose revocation ends them all."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import JSON, Boolean, Integer, Text, bindparam, delete, insert, select, update
+from sqlalchemy import JSON, Boolean, Integer, Row, Text, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, UtcDateTime
@@ -20,8 +20,9 @@ class Grant(Base):
     client_id: Mapped[str] = mapped_column(Text)
     session_id: Mapped[str] = mapped_column(Text, index=True)
     scope: Mapped[str] = mapped_column(Text)
-    # Single claims asked for by the `claims` parameter, for userinfo.
+    # Single claims asked for by the `claims` parameter.
     userinfo_claims: Mapped[list[str]] = mapped_column(JSON)
+    id_token_claims: Mapped[list[str]] = mapped_column(JSON)
     # What tokens of later refreshes say of the sign-in, and for whom they are.
     sid: Mapped[str] = mapped_column(Text)
     epoch: Mapped[int] = mapped_column(Integer)
@@ -29,7 +30,6 @@ class Grant(Base):
     acr: Mapped[str] = mapped_column(Text)
     amr: Mapped[list[str]] = mapped_column(JSON)
     resources: Mapped[list[str]] = mapped_column(JSON)
-    id_token_claims: Mapped[list[str]] = mapped_column(JSON)
     dpop_jkt: Mapped[str | None] = mapped_column(Text)
     # The refresh family: the generation that is good now, and the hash of its token.
     offline: Mapped[bool] = mapped_column(Boolean)
@@ -45,61 +45,82 @@ class Grant(Base):
 
 @dataclass(frozen=True, slots=True)
 class LiveGrant:
-    """A grant that was not revoked."""
+    """A grant that was not revoked: who allowed what to whom, by which sign-in."""
 
+    id: str
     account_id: str
     client_id: str
     session_id: str
+    scope: str
     userinfo_claims: tuple[str, ...]
+    id_token_claims: tuple[str, ...]
+    sid: str
+    epoch: int
+    auth_time: datetime
+    acr: str
+    amr: tuple[str, ...]
+    resources: tuple[str, ...]
+    dpop_jkt: str | None
+    offline: bool
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that were granted."""
+        return tuple(self.scope.split(" "))
 
 
-_table = Base.metadata.tables["token_grant"]
-_ADD = insert(_table)
-_LIVE = select(
-    _table.c.account_id, _table.c.client_id, _table.c.session_id, _table.c.userinfo_claims
-).where(_table.c.id == bindparam("grant"), _table.c.revoked_at.is_(None))  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The first refresh token of a grant, by its hash, and the two ends of all its successors."""
+
+    refresh_hash: str
+    idle_until: datetime
+    expires_at: datetime
+
+
+table = Base.metadata.tables["token_grant"]
+LIVE_COLUMNS = [
+    table.c[name]
+    for name in (
+        "id", "account_id", "client_id", "session_id", "scope", "userinfo_claims", "id_token_claims", "sid",
+        "epoch", "auth_time", "acr", "amr", "resources", "dpop_jkt", "offline",
+    )
+]  # fmt: skip
+_ADD = insert(table)
+_LIVE = select(*LIVE_COLUMNS).where(table.c.id == bindparam("grant"), table.c.revoked_at.is_(None))
 _REVOKE = (
-    update(_table)
-    .where(_table.c.id == bindparam("grant"), _table.c.revoked_at.is_(None))
+    update(table)
+    .where(table.c.id == bindparam("grant"), table.c.revoked_at.is_(None))
     .values(revoked_at=bindparam("instant"))
-    .returning(_table.c.id)
+    .returning(table.c.id)
 )
+_LISTS = ("userinfo_claims", "id_token_claims", "amr", "resources")
 
 
 def add(
-    session: Session,
-    *,
-    grant_id: str,
-    account_id: str,
-    client_id: str,
-    session_id: str,
-    scope: str,
-    userinfo_claims: Sequence[str],
-    now: datetime,
-    forget_at: datetime,
+    session: Session, grant: LiveGrant, *, family: Family | None, now: datetime, forget_at: datetime
 ) -> None:
-    """Write down what a code gave."""
+    """Write down what a code gave, with its refresh family when it has one."""
+    values = asdict(grant)
+    values.update({name: list(values[name]) for name in _LISTS})
+    refreshing = asdict(family) if family is not None else {}
     session.execute(
-        _ADD,
-        {
-            "id": grant_id,
-            "account_id": account_id,
-            "client_id": client_id,
-            "session_id": session_id,
-            "scope": scope,
-            "userinfo_claims": list(userinfo_claims),
-            "created_at": now,
-            "forget_at": forget_at,
-        },
+        _ADD, {**values, "generation": 0, **refreshing, "created_at": now, "forget_at": forget_at}
     )
 
 
 def live(session: Session, grant_id: str) -> LiveGrant | None:
     """The grant of this id, unless it was revoked."""
     row = session.execute(_LIVE, {"grant": grant_id}).one_or_none()
-    if row is None:
-        return None
-    return LiveGrant(row.account_id, row.client_id, row.session_id, tuple(row.userinfo_claims))
+    return None if row is None else of_row(row)
+
+
+def of_row(row: Row[*tuple[Any, ...]]) -> LiveGrant:
+    """The grant of a row of `LIVE_COLUMNS` (and perhaps more)."""
+    found = row._mapping  # noqa: SLF001 (SQLAlchemy's public name for it)
+    values = {column.name: found[column.name] for column in LIVE_COLUMNS}
+    values.update({name: tuple(values[name]) for name in _LISTS})
+    return LiveGrant(**values)
 
 
 def revoke(session: Session, grant_id: str, *, now: datetime) -> bool:
@@ -110,4 +131,4 @@ def revoke(session: Session, grant_id: str, *, now: datetime) -> bool:
 
 def purge(session: Session, *, now: datetime) -> None:
     """Drop grants of which no token can be presented any more."""
-    session.execute(delete(_table).where(_table.c.forget_at <= now))
+    session.execute(delete(table).where(table.c.forget_at <= now))

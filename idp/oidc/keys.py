@@ -37,6 +37,8 @@ class Kind(StrEnum):
 
     ID_TOKEN = "JWT"
     ACCESS_TOKEN = "at+jwt"
+    # A type of its own: signed userinfo has the members of an ID token and must never pass for one.
+    USERINFO = "userinfo+jwt"
 
 
 class KeyState(StrEnum):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -11,6 +11,7 @@ from idp.core.secrets import Vault
 from idp.core.settings import Settings
 from idp.core.spaces import Space, Spaces
 from idp.oidc import revisions
+from idp.oidc.client_keys import ClientKeys
 from idp.oidc.client_rows import ClientStore, Registry
 from idp.oidc.key_store import KeyStore
 from idp.oidc.keys import KeyRing
@@ -33,12 +34,18 @@ class Provider:
         self.vault = vault
         self.spaces = spaces
         self.keys = KeyStore(database=database, vault=vault, folder=settings.keys_dir)
+        self.client_keys = ClientKeys(lambda _url: None)
         self.clients = ClientStore(database=database, spaces=spaces, development=settings.is_development)
 
     def start(self, *, now: datetime) -> None:
         """Read (or make) the keys, and read the clients when the database answers. Raises WrongRootSecret."""
         self.keys.start(now=now)
         self.clients.start()
+
+    @property
+    def longest_session(self) -> timedelta:
+        """How long a session may last at most, over all spaces."""
+        return max(space.session_absolute for space in self.spaces)
 
     @property
     def issuer(self) -> str:

@@ -1,11 +1,17 @@
 """Pushed authorization requests (RFC 9126): kept by a handle, spent by the answer that they lead to."""
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
-from sqlalchemy import JSON, Text, delete
+from sqlalchemy import JSON, Text, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from idp.core import secrets
 from idp.core.db import Base, UtcDateTime
+
+PREFIX = "urn:ietf:params:oauth:request_uri:"
+# A sign-in that a pushed request began may lead through an enrolment, whose mail is good for a day.
+REMEMBERED = timedelta(hours=25)
 
 
 class PushedRequest(Base):
@@ -22,6 +28,66 @@ class PushedRequest(Base):
     spent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+_table = Base.metadata.tables["pushed_request"]
+_ADD = insert(_table)
+_FIND = select(_table.c.parameters).where(
+    _table.c.handle_hash == bindparam("handle"),
+    _table.c.client_id == bindparam("client"),
+    _table.c.spent_at.is_(None),
+    _table.c.expires_at > bindparam("instant"),
+)
+_SPEND = (
+    update(_table)
+    .where(_table.c.handle_hash == bindparam("handle"), _table.c.spent_at.is_(None))
+    .values(spent_at=bindparam("instant"))
+    .returning(_table.c.client_id)
+)
+
+
+def keep(
+    session: Session,
+    client_id: str,
+    parameters: Mapping[str, Sequence[str]],
+    *,
+    lifetime: timedelta,
+    now: datetime,
+) -> str:
+    """Keep a request that was found valid; returns its `request_uri`."""
+    handle = secrets.token()
+    session.execute(
+        _ADD,
+        {
+            "handle_hash": secrets.fingerprint(handle),
+            "client_id": client_id,
+            "parameters": {name: list(values) for name, values in parameters.items()},
+            "created_at": now,
+            "expires_at": now + lifetime,
+            "forget_at": now + lifetime + REMEMBERED,
+        },
+    )
+    return PREFIX + handle
+
+
+def find(session: Session, request_uri: str, *, client_id: str, now: datetime) -> dict[str, list[str]] | None:
+    """The parameters of a request that this client pushed, lately, and that was not answered yet.
+
+    It may be looked at more than once: browsers prefetch, and members go back (FAPI 2.0 section 5.3.2.2).
+    """
+    values = {"handle": _hash(request_uri), "client": client_id, "instant": now}
+    found: dict[str, list[str]] | None = session.execute(_FIND, values).scalar_one_or_none()
+    return found
+
+
+def spend(session: Session, request_uri: str, *, now: datetime) -> bool:
+    """Answer a pushed request: of any number of parallel answers exactly one is given."""
+    spent = session.execute(_SPEND, {"handle": _hash(request_uri), "instant": now})
+    return spent.scalar_one_or_none() is not None
+
+
+def _hash(request_uri: str) -> str:
+    return secrets.fingerprint(request_uri.removeprefix(PREFIX))
+
+
 def purge(session: Session, *, now: datetime) -> None:
     """Drop requests that no sign-in can still be answering."""
-    session.execute(delete(PushedRequest).where(PushedRequest.forget_at <= now))
+    session.execute(delete(_table).where(_table.c.forget_at <= now))

@@ -1,25 +1,26 @@
 """What a code gives: tokens for a session that still lives, all in one transaction."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from idp.core import audit
-from idp.oidc import claims, codes, grants, tokens
-from idp.oidc.claims import Subject
+from idp.oidc import claims, codes, grants, issuing, refresh_tokens, tokens
 from idp.oidc.clients import Client
 from idp.oidc.codes import CodeRefusal, Redeemed
+from idp.oidc.grants import LiveGrant
+from idp.oidc.issuing import Given
 from idp.oidc.keys import KeyRing
 from idp.oidc.provider import Provider
-from idp.oidc.tokens import Occasion
 from idp.sessions import service as sessions
 from idp.sessions.service import LiveSession
 from idp.subjects import accounts
 
-# A grant is kept this many lifetimes of its last token, so that clocks that differ do no harm.
-KEPT_LIFETIMES = 3
+# A grant outlives its tokens by this much, so that clocks that differ do no harm, and its session by this much,
+# so that the services which hold tokens of it can be told of its end.
+KEPT_LONGER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Redemption:
     code: str
     redirect_uri: str
     verifier: str
+    resources: tuple[str, ...] = ()
+    jkt: str | None = None
 
 
 def redeem(
@@ -51,87 +54,72 @@ def redeem(
     if isinstance(found, CodeRefusal):
         _refuse(session, client, reason=found.value, now=now)
         return None
+    if found.dpop_jkt not in {None, asked.jkt}:
+        # RFC 9449 section 10: the code was asked for by the holder of another key.
+        _refuse(session, client, reason="other-key", now=now)
+        return None
     live = sessions.by_row(session, found.session_id, now=now)
     profile = accounts.profile(session, found.account_id)
     # Nothing that starts after a logout or a suspension succeeds, however fresh the code is.
     if live is None or live.account_id != found.account_id or profile is None:
         _refuse(session, client, reason="session-ended", now=now)
         return None
-    _write_down(session, found, client, provider=provider, now=now)
-    return _response(found, live, Subject(client, profile), provider=provider, ring=ring, now=now)
+    grant = _grant(found, live, client, jkt=asked.jkt, epoch=profile.epoch)
+    given = Given(
+        scopes=found.scopes,
+        resources=asked.resources or found.resources,
+        jkt=asked.jkt,
+        refresh_token=_write_down(session, grant, client, provider=provider, now=now),
+        nonce=found.nonce,
+    )
+    return issuing.response(
+        grant, given, client=client, profile=profile, provider=provider, ring=ring, now=now
+    )
 
 
 def _refuse(session: Session, client: Client, *, reason: str, now: datetime) -> None:
     audit.record(session, now=now, event="code.refused", client_id=client.client_id, reason=reason)
 
 
-def _write_down(
-    session: Session, found: Redeemed, client: Client, *, provider: Provider, now: datetime
-) -> None:
-    lifetime = tokens.access_token_lifetime(client, provider.settings)
-    grants.add(
-        session,
-        grant_id=found.grant_id,
+def _grant(found: Redeemed, live: LiveSession, client: Client, *, jkt: str | None, epoch: int) -> LiveGrant:
+    return LiveGrant(
+        id=found.grant_id,
         account_id=found.account_id,
         client_id=client.client_id,
         session_id=found.session_id,
         scope=" ".join(found.scopes),
         userinfo_claims=found.userinfo_claims,
-        now=now,
-        forget_at=now + max(KEPT_LIFETIMES * lifetime, codes.REMEMBERED),
+        id_token_claims=found.id_token_claims,
+        sid=live.sid,
+        epoch=epoch,
+        auth_time=found.auth_time,
+        acr=found.acr,
+        amr=found.amr,
+        resources=found.resources,
+        dpop_jkt=jkt,
+        offline=claims.OFFLINE in found.scopes,
     )
+
+
+def _write_down(
+    session: Session, grant: LiveGrant, client: Client, *, provider: Provider, now: datetime
+) -> str | None:
+    """Keep the grant; its first refresh token when the client may have one."""
+    settings = provider.settings
+    token, family = None, None
+    if "refresh_token" in client.grant_types:
+        token, family = refresh_tokens.begin(
+            client, grant.id, vault=provider.vault, settings=settings, now=now
+        )
+    ends = [now + tokens.access_token_lifetime(client, settings), now + provider.longest_session]
+    ends += [family.expires_at] if family is not None else []
+    grants.add(session, grant, family=family, now=now, forget_at=max(ends) + KEPT_LONGER)
     audit.record(
         session,
         now=now,
         event="tokens.issued",
-        account_id=found.account_id,
+        account_id=grant.account_id,
         client_id=client.client_id,
-        grant=found.grant_id,
+        grant=grant.id,
     )
-
-
-def _response(
-    found: Redeemed,
-    live: LiveSession,
-    subject: Subject,
-    *,
-    provider: Provider,
-    ring: KeyRing,
-    now: datetime,
-) -> dict[str, Any]:
-    client, settings = subject.client, provider.settings
-    occasion = Occasion(
-        sub=claims.subject_of(client, found.account_id, vault=provider.vault),
-        sid=live.sid,
-        grant_id=found.grant_id,
-        auth_time=found.auth_time,
-        acr=found.acr,
-        amr=found.amr,
-    )
-    access_token = tokens.access_token(
-        occasion,
-        client,
-        ring=ring,
-        settings=settings,
-        scopes=found.scopes,
-        member_number=subject.profile.member_number,
-        now=now,
-    )
-    response: dict[str, Any] = {
-        "access_token": access_token,
-        "token_type": "Bearer",
-        "expires_in": int(tokens.access_token_lifetime(client, settings).total_seconds()),
-        "scope": " ".join(found.scopes),
-    }
-    if "openid" in found.scopes:
-        response["id_token"] = tokens.id_token(
-            occasion,
-            subject,
-            ring=ring,
-            settings=settings,
-            access_token=access_token,
-            nonce=found.nonce,
-            wanted=found.id_token_claims,
-            now=now,
-        )
-    return response
+    return token

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from idp.oidc import wanted
+from idp.core.settings import Settings
+from idp.oidc import claims, resources, wanted
 from idp.oidc.client_rows import Registry
 from idp.oidc.clients import Client
 from idp.oidc.wanted import Wanted
@@ -18,11 +19,13 @@ KNOWN = (
     "client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce",
     "code_challenge", "code_challenge_method", "prompt", "max_age", "acr_values", "claims",
     "id_token_hint", "login_hint", "ui_locales", "claims_locales", "display",
-    "request", "request_uri", "registration",
+    "request", "request_uri", "registration", "resource", "dpop_jkt",
 )  # fmt: skip
 LONGEST_HINT = 254
 # RFC 7636 section 4.2: BASE64URL(SHA256(verifier)) is 43 characters, always.
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+# RFC 7638: a thumbprint is a SHA-256 in base64url, as the challenge is.
+_THUMBPRINT = _CHALLENGE
 _SECONDS = re.compile(r"\d{1,9}", re.ASCII)
 # What a decoder puts in the place of bytes that are no UTF-8: such a state could not be given back unchanged.
 _REPLACED = "\ufffd"
@@ -51,6 +54,7 @@ class Doubt(StrEnum):
     CLIENT = "P-3001"
     REDIRECT_URI = "P-3002"
     MALFORMED = "P-3003"
+    PUSHED = "P-3004"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class AuthorizationRequest:
 
     target: Target
     scopes: tuple[str, ...]
+    resources: tuple[str, ...]
     nonce: str | None
     code_challenge: str
     prompts: frozenset[Prompt]
@@ -87,6 +92,9 @@ class AuthorizationRequest:
     login_hint: str
     ui_locales: str
     wanted: Wanted
+    dpop_jkt: str | None
+    pushed_uri: str | None
+    """The handle that this request was pushed under; its answer spends it."""
     parameters: Mapping[str, str]
 
     @property
@@ -104,14 +112,19 @@ class _Wrong(Exception):
         self.description = description
 
 
-def read(parameters: Parameters, *, clients: Registry) -> AuthorizationRequest | Refused | Doubt:
-    """Read a request: a valid one, an error for the client, or a page because no address is proven."""
+def read(
+    parameters: Parameters, *, clients: Registry, settings: Settings, is_pushed: bool = False
+) -> AuthorizationRequest | Refused | Doubt:
+    """Read a request: a valid one, an error for the client, or a page because no address is proven.
+
+    A request that was pushed may carry the `request_uri` that it was pushed under.
+    """
     given = {name: [value for value in parameters.get(name, ()) if value] for name in KNOWN}
     target = _target(given, clients)
     if isinstance(target, Doubt):
         return target
     try:
-        return _request(given, target)
+        return _request(given, target, settings=settings, is_pushed=is_pushed)
     except _Wrong as wrong:
         return Refused(target, wrong.error, wrong.description)
 
@@ -140,15 +153,26 @@ def _mode(given: Parameters) -> ResponseMode:
     return ResponseMode.FORM_POST if values == [ResponseMode.FORM_POST.value] else ResponseMode.QUERY
 
 
-def _request(given: Parameters, target: Target) -> AuthorizationRequest:
+def again(parameters: Mapping[str, str]) -> dict[str, list[str]]:
+    """The parameters of a request that was read before, as they can be read again."""
+    return {name: value.split(" ") if name == "resource" else [value] for name, value in parameters.items()}
+
+
+def _request(
+    given: Parameters, target: Target, *, settings: Settings, is_pushed: bool
+) -> AuthorizationRequest:
     _refuse_doubled(given)
-    _refuse_request_objects(given)
-    one = {name: values[0] for name, values in given.items() if values}
+    _refuse_request_objects(given, is_pushed=is_pushed)
+    one = {name: " ".join(values) for name, values in given.items() if values}
     _check_response(one)
+    if target.client.require_pushed_authorization_requests and not is_pushed:
+        # RFC 9126 section 5: this client's requests come by the back channel only.
+        raise _Wrong("invalid_request", "this client must push its authorization requests")
     max_age = _max_age(one, target.client)
     return AuthorizationRequest(
         target=target,
         scopes=_scopes(one, target.client),
+        resources=_resources(given, target.client, settings),
         nonce=one.get("nonce"),
         code_challenge=_challenge(one),
         prompts=_prompts(one),
@@ -158,6 +182,8 @@ def _request(given: Parameters, target: Target) -> AuthorizationRequest:
         login_hint=one.get("login_hint", "")[:LONGEST_HINT],
         ui_locales=one.get("ui_locales", ""),
         wanted=_wanted(one),
+        dpop_jkt=_thumbprint(one),
+        pushed_uri=one.get("request_uri"),
         parameters=one,
     )
 
@@ -165,16 +191,16 @@ def _request(given: Parameters, target: Target) -> AuthorizationRequest:
 def _refuse_doubled(given: Parameters) -> None:
     # RFC 6749 section 3.1: request parameters must not be included more than once.
     for name, values in given.items():
-        if len(values) > 1:
+        if len(values) > 1 and name != "resource":
             raise _Wrong("invalid_request", f"{name} is given more than once")
-        if values and _REPLACED in values[0]:
-            raise _Wrong("invalid_request", f"{name} is not UTF-8")
+        if any(_REPLACED in value or "\x00" in value for value in values):
+            raise _Wrong("invalid_request", f"{name} is not plain UTF-8 text")
 
 
-def _refuse_request_objects(given: Parameters) -> None:
+def _refuse_request_objects(given: Parameters, *, is_pushed: bool) -> None:
     # OIDC Core 6: a request object must be refused by its own error, never ignored.
     for name in ("request", "request_uri", "registration"):
-        if given[name]:
+        if given[name] and not (is_pushed and name == "request_uri"):
             raise _Wrong(f"{name}_not_supported", f"the parameter {name} is not supported")
 
 
@@ -191,10 +217,33 @@ def _check_response(one: Mapping[str, str]) -> None:
 def _scopes(one: Mapping[str, str], client: Client) -> tuple[str, ...]:
     """The scopes asked for that the client may have; others are ignored (OIDC Core 3.1.2.1)."""
     asked = dict.fromkeys(one.get("scope", "").split(" "))
-    scopes = tuple(scope for scope in asked if scope in client.scopes)
+    scopes = tuple(scope for scope in asked if _may_ask(client, scope))
     if not scopes:
         raise _Wrong("invalid_scope", "scope names nothing that this client may ask for")
     return scopes
+
+
+def _may_ask(client: Client, scope: str) -> bool:
+    if scope in claims.SERVICE_SCOPES:
+        # What a service may do in its own name is nothing that a member's token may carry.
+        return False
+    if scope == claims.OFFLINE and "refresh_token" not in client.grant_types:
+        return False
+    return scope in client.scopes
+
+
+def _resources(given: Parameters, client: Client, settings: Settings) -> tuple[str, ...]:
+    asked = tuple(dict.fromkeys(given["resource"]))
+    if not resources.are_allowed(asked, resources.allowed(client, settings)):
+        raise _Wrong("invalid_target", "resource names a service that this client has no tokens for")
+    return asked
+
+
+def _thumbprint(one: Mapping[str, str]) -> str | None:
+    jkt = one.get("dpop_jkt")
+    if jkt is not None and not _THUMBPRINT.fullmatch(jkt):
+        raise _Wrong("invalid_request", "dpop_jkt is not the base64url of a SHA-256")
+    return jkt
 
 
 def _challenge(one: Mapping[str, str]) -> str:

@@ -1,16 +1,16 @@
 """The token endpoint: Authlib's server and grant protocol, with our own clients, codes and tokens."""
 
-import json
 import logging
+from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
 from authlib.oauth2.rfc6749 import (
     AuthorizationServer,
-    InvalidClientError,
     InvalidGrantError,
     InvalidRequestError,
+    InvalidScopeError,
     OAuth2Error,
     OAuth2Request,
     TokenEndpointMixin,
@@ -22,16 +22,21 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from flask import Request, Response
 from sqlalchemy.orm import Session
 
-from idp.oidc import client_auth
-from idp.oidc.client_auth import ClientRefusal
+from idp.oidc import dpop, machine, redeeming, refreshing, resources, services
 from idp.oidc.clients import Client
+from idp.oidc.dpop import BadProof
+from idp.oidc.machine import Form
 from idp.oidc.provider import Provider, Snapshot
-from idp.oidc.redeeming import Redemption, redeem
+from idp.oidc.redeeming import Redemption
+from idp.oidc.refreshing import Beyond, Refreshing
+from idp.oidc.services import ServiceRequest
 
 # Authlib logs whole tokens at DEBUG: its loggers never speak below WARNING, whatever the root logger says.
 logging.getLogger("authlib").setLevel(logging.WARNING)
 
-HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache", "Content-Type": "application/json"}
+PATH = "/oauth2/token"
+METHODS: list[str] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
+TokenResponse = tuple[int, dict[str, Any], list[tuple[str, str]]]
 
 
 class TokenRequest(OAuth2Request):
@@ -41,12 +46,16 @@ class TokenRequest(OAuth2Request):
         self, request: Request, *, session: Session, now: datetime, snapshot: Snapshot, provider: Provider
     ) -> None:
         """Take the parameters of the body only, each once."""
-        super().__init__("POST", provider.issuer + "/oauth2/token", headers=request.headers)
+        super().__init__("POST", provider.issuer + PATH, headers=request.headers)
+        self.sent = request
         self.session = session
         self.now = now
         self.snapshot = snapshot
         self.provider = provider
-        self.fields = _fields(request)
+        form: Form = machine.read(request)
+        self.fields = form.one
+        self.resources = form.resources
+        self.jkt: str | None = None
         self.payload = BasicOAuth2Payload(self.fields)
 
     @property
@@ -54,62 +63,71 @@ class TokenRequest(OAuth2Request):
         """The parameters."""
         return self.fields
 
-
-def _fields(request: Request) -> dict[str, str]:
-    # RFC 6749 section 3.2: parameters without a value are omitted ones, and none may come twice.
-    given = {name: [value for value in values if value] for name, values in request.form.lists()}
-    for name, values in given.items():
-        if len(values) > 1:
-            # The name is the caller's own text: it is not repeated in the answer.
-            del name
-            raise InvalidRequestError("a parameter is given more than once")
-    return {name: values[0] for name, values in given.items() if values}
+    @property
+    def scopes(self) -> tuple[str, ...] | None:
+        """The scopes asked for; None when the request names none."""
+        asked = self.fields.get("scope")
+        return None if asked is None else tuple(dict.fromkeys(asked.split(" ")))
 
 
 class _Unsupported(UnsupportedGrantTypeError):
     """Authlib would repeat the caller's own text in the description, whatever characters it has."""
 
     def get_error_description(self) -> str:
-        return "grant_type must be authorization_code"
+        return "grant_type must be authorization_code, refresh_token or client_credentials"
 
 
-class _BadClient(InvalidClientError):
-    """RFC 6749 section 5.2: 401 and the scheme to use."""
+class _OfParvis(BaseGrant, TokenEndpointMixin):
+    """What our grants share: a client that may use them, and the key that its tokens are bound to."""
 
-    def __init__(self, description: str) -> None:
-        super().__init__(description=description, status_code=401)
-
-    def get_headers(self) -> list[tuple[str, str]]:
-        return [("WWW-Authenticate", 'Basic realm="parvis", charset="UTF-8"')]
-
-
-class CodeGrant(BaseGrant, TokenEndpointMixin):
-    """`grant_type=authorization_code` (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
-
-    GRANT_TYPE = "authorization_code"
-    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar[list[str]] = ["client_secret_basic", "client_secret_post", "none"]
+    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar[list[str]] = METHODS
+    NEEDED: ClassVar[tuple[str, ...]] = ()
     request: TokenRequest
 
     def validate_token_request(self) -> None:
-        """Know the client, and have all that the code must match."""
+        """Know the client, have all that the grant needs, and check the proof of possession."""
         client: Client = self.authenticate_token_endpoint_client()
         if self.GRANT_TYPE not in client.grant_types:
             raise UnauthorizedClientError("the client may not use this grant_type")
-        for name in ("code", "redirect_uri", "code_verifier"):
+        for name in self.NEEDED:
             if name not in self.request.fields:
                 raise InvalidRequestError(f"{name} is missing")
+        if not resources.are_allowed(
+            self.request.resources, resources.allowed(client, self.request.provider.settings)
+        ):
+            raise OAuth2Error(
+                error="invalid_target", description="resource names a service this client has no tokens for"
+            )
         self.request.client = client
+        self.request.jkt = _bound_to(self.request, client)
 
-    def create_token_response(self) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
-        """Spend the code and make the tokens; the refusal is one for all reasons."""
-        request = self.request
-        given = redeem(
+    def create_token_response(self) -> TokenResponse:
+        """Spend what was presented and make the tokens."""
+        return 200, self.give(self.request, self.request.client), []
+
+    @abstractmethod
+    def give(self, request: TokenRequest, client: Client) -> dict[str, Any]:
+        """The token response. Raises OAuth2Error."""
+
+
+class CodeGrant(_OfParvis):
+    """`grant_type=authorization_code` (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
+
+    GRANT_TYPE = "authorization_code"
+    NEEDED = ("code", "redirect_uri")
+
+    def give(self, request: TokenRequest, client: Client) -> dict[str, Any]:
+        """The refusal is one for all reasons."""
+        given = redeeming.redeem(
             request.session,
             Redemption(
-                client=request.client,
+                client=client,
                 code=request.fields["code"],
                 redirect_uri=request.fields["redirect_uri"],
-                verifier=request.fields["code_verifier"],
+                # FAPI 2.0 conformance: a verifier that is missing is a wrong one.
+                verifier=request.fields.get("code_verifier", ""),
+                resources=request.resources,
+                jkt=request.jkt,
             ),
             provider=request.provider,
             ring=request.snapshot.ring,
@@ -117,7 +135,69 @@ class CodeGrant(BaseGrant, TokenEndpointMixin):
         )
         if given is None:
             raise InvalidGrantError("the code is unknown, over, spent, or not for this client and verifier")
-        return 200, given, []
+        return given
+
+
+class RefreshGrant(_OfParvis):
+    """`grant_type=refresh_token` (RFC 6749 section 6)."""
+
+    GRANT_TYPE = "refresh_token"
+    NEEDED = ("refresh_token",)
+
+    def give(self, request: TokenRequest, client: Client) -> dict[str, Any]:
+        """The refusal is one for all reasons."""
+        given = refreshing.refresh(
+            request.session,
+            Refreshing(
+                client=client,
+                token=request.fields["refresh_token"],
+                scopes=request.scopes,
+                resources=request.resources,
+                jkt=request.jkt,
+            ),
+            provider=request.provider,
+            ring=request.snapshot.ring,
+            now=request.now,
+        )
+        if given is None:
+            raise InvalidGrantError("the refresh token is unknown, over, revoked, or not for this client")
+        if isinstance(given, Beyond):
+            raise OAuth2Error(error=given.error, description=given.description)
+        return given
+
+
+class ServiceGrant(_OfParvis):
+    """`grant_type=client_credentials` (RFC 6749 section 4.4)."""
+
+    GRANT_TYPE = "client_credentials"
+    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar[list[str]] = METHODS[:-1]
+
+    def give(self, request: TokenRequest, client: Client) -> dict[str, Any]:
+        """A token for the service itself."""
+        given = services.give(
+            request.session,
+            ServiceRequest(client, request.scopes, request.resources, request.jkt),
+            provider=request.provider,
+            ring=request.snapshot.ring,
+            now=request.now,
+        )
+        if given is None:
+            raise InvalidScopeError("scope names what this client may not have in its own name")
+        return given
+
+
+def _bound_to(request: TokenRequest, client: Client) -> str | None:
+    """The key that the tokens are bound to; None for bearer tokens (RFC 9449 section 5)."""
+    header = request.sent.headers.get("DPoP")
+    if header is None:
+        if client.dpop_bound_access_tokens:
+            raise OAuth2Error(error="invalid_dpop_proof", description="this client must send a DPoP proof")
+        return None
+    url = request.provider.issuer + PATH
+    found = dpop.check(request.session, header, method="POST", url=url, now=request.now)
+    if isinstance(found, BadProof):
+        raise OAuth2Error(error="invalid_dpop_proof", description=found.reason)
+    return found.jkt
 
 
 class TokenServer(AuthorizationServer):
@@ -127,7 +207,8 @@ class TokenServer(AuthorizationServer):
         """Register the grants that exist."""
         super().__init__()
         self._provider = provider
-        self.register_grant(CodeGrant)
+        for grant in (CodeGrant, RefreshGrant, ServiceGrant):
+            self.register_grant(grant)
 
     def answer(self, request: Request, *, session: Session, now: datetime) -> Response:
         """The answer to one request of the token endpoint."""
@@ -139,7 +220,7 @@ class TokenServer(AuthorizationServer):
             if asked.payload.grant_type is None:
                 raise InvalidRequestError("grant_type is missing")
         except OAuth2Error as error:
-            return self.handle_response(*error())
+            return machine.refusal(error)
         response: Response = self.create_token_response(asked)
         return response
 
@@ -157,24 +238,22 @@ class TokenServer(AuthorizationServer):
     def authenticate_client(
         self, request: TokenRequest, methods: list[str], endpoint: str = "token"
     ) -> Client:
-        """The client that proved itself by its registered method."""
-        found = client_auth.authenticate(
-            request.headers.get("Authorization"), request.fields, clients=request.snapshot.clients
+        """The client that proved itself by its registered method, when the grant takes that method."""
+        client = machine.client_of(
+            request.sent,
+            request.fields,
+            session=request.session,
+            snapshot=request.snapshot,
+            provider=request.provider,
+            now=request.now,
         )
-        match found:
-            case Client():
-                return found
-            case ClientRefusal.SEVERAL:
-                raise InvalidRequestError(found.value)
-            case ClientRefusal.UNPROVEN:
-                raise _BadClient(found.value)
+        if client.token_endpoint_auth_method not in methods:
+            raise UnauthorizedClientError("the client may not use this grant_type")
+        return client
 
     def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
         """Nobody listens: events are recorded in the transaction instead."""
 
     def handle_response(self, status: int, body: dict[str, Any], headers: list[tuple[str, str]]) -> Response:
-        """JSON that nobody on the way may keep (RFC 6749 sections 5.1 and 5.2)."""
-        response = Response(json.dumps(body), status=status, headers=HEADERS)
-        for name, value in headers:
-            response.headers[name] = value
-        return response
+        """The answer in JSON."""
+        return machine.answer(status, body, headers)

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from idp.core.db import new_id
 from idp.core.settings import Settings
 from idp.oidc import claims
+from idp.oidc import resources as targets
 from idp.oidc.claims import Subject
 from idp.oidc.clients import Client
 from idp.oidc.keys import Algorithm, KeyRing, Kind
@@ -23,7 +24,7 @@ class Occasion:
     """The sign-in that tokens speak of."""
 
     sub: str
-    sid: str
+    sid: str | None
     grant_id: str
     auth_time: datetime
     acr: str
@@ -31,9 +32,10 @@ class Occasion:
 
     def claims(self) -> dict[str, Any]:
         """What ID and access tokens say alike."""
+        session = {} if self.sid is None else {"sid": self.sid}
         return {
             "sub": self.sub,
-            "sid": self.sid,
+            **session,
             "auth_time": int(self.auth_time.timestamp()),
             "acr": self.acr,
             "amr": list(self.amr),
@@ -46,40 +48,61 @@ def access_token_lifetime(client: Client, settings: Settings) -> timedelta:
 
 
 def access_token(
-    occasion: Occasion,
-    client: Client,
-    *,
-    ring: KeyRing,
-    settings: Settings,
-    scopes: Collection[str],
-    member_number: str | None,
-    now: datetime,
+    document: dict[str, Any], client: Client, *, ring: KeyRing, settings: Settings, now: datetime
 ) -> str:
-    """A JWT access token (RFC 9068), always ES256."""
+    """A JWT access token (RFC 9068), always ES256, over what is particular to it."""
     issued_at = int(now.timestamp())
     lifetime = access_token_lifetime(client, settings)
-    document = {
+    common = {
         "iss": settings.issuer,
-        "aud": audience(scopes, settings),
         "client_id": client.client_id,
-        "scope": " ".join(scopes),
         "jti": new_id(),
         "iat": issued_at,
         "exp": issued_at + int(lifetime.total_seconds()),
+    }
+    return ring.signer(Algorithm.ES256).sign(Kind.ACCESS_TOKEN, {**common, **document})
+
+
+def of_member(
+    occasion: Occasion,
+    *,
+    scopes: Sequence[str],
+    resources: Sequence[str],
+    member_number: str,
+    jkt: str | None,
+    settings: Settings,
+) -> dict[str, Any]:
+    """What an access token says of a member; the number only where the member-data service is its audience."""
+    audience = targets.audience(scopes, resources, settings)
+    is_for_member_data = settings.oidc.member_data_audience in audience
+    carried = [scope for scope in scopes if scope != claims.MEMBER_DATA or is_for_member_data]
+    document: dict[str, Any] = {
+        "aud": audience if len(audience) > 1 else audience[0],
+        "scope": " ".join(carried),
         GRANT: occasion.grant_id,
         **occasion.claims(),
     }
-    if claims.MEMBER_DATA in scopes:
+    if claims.MEMBER_DATA in carried:
         document["member_number"] = member_number
-    return ring.signer(Algorithm.ES256).sign(Kind.ACCESS_TOKEN, document)
+    if jkt is not None:
+        document["cnf"] = {"jkt": jkt}
+    return document
 
 
-def audience(scopes: Collection[str], settings: Settings) -> str | list[str]:
-    """Whom an access token is for: the services of its scopes, and ourselves for userinfo (RFC 9068 3)."""
-    found = [settings.oidc.member_data_audience] if claims.MEMBER_DATA in scopes else []
-    if "openid" in scopes or not found:
-        found.append(settings.issuer)
-    return found[0] if len(found) == 1 else found
+def of_service(
+    client: Client, *, scopes: Sequence[str], resources: Sequence[str], jkt: str | None, settings: Settings
+) -> dict[str, Any]:
+    """What an access token says of a service that acts in its own name (RFC 9068 section 2.2)."""
+    audience = targets.audience(scopes, resources, settings)
+    document: dict[str, Any] = {
+        "sub": client.client_id,
+        "aud": audience if len(audience) > 1 else audience[0],
+    }
+    if scopes:
+        document["scope"] = " ".join(scopes)
+    if jkt is not None:
+        document["cnf"] = {"jkt": jkt}
+    return document
 
 
 def id_token(

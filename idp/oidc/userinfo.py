@@ -1,111 +1,72 @@
-"""Userinfo: what the client may know of the member, for a bearer token that names us and still holds."""
+"""Userinfo: what the client may know of the member, for a token that names us and still holds."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
+from flask import Request, Response
 from sqlalchemy.orm import Session
 
-from idp.oidc import grants, tokens
+from idp.oidc import bearer
+from idp.oidc.bearer import Access, TokenRefusal
 from idp.oidc.claims import Subject
-from idp.oidc.grants import LiveGrant
-from idp.oidc.keys import KeyRing, Kind
-from idp.oidc.provider import Provider
-from idp.sessions import service as sessions
-from idp.subjects import accounts
+from idp.oidc.clients import Client
+from idp.oidc.keys import Kind
+from idp.oidc.provider import Provider, Snapshot
+
+PATH = "/oauth2/userinfo"
+SCOPE = "openid"
+HEADERS = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
-class TokenRefusal(StrEnum):
-    """Why a token opens nothing, as RFC 6750 section 3.1 words it."""
-
-    MISSING = ""
-    MALFORMED = "invalid_request"
-    INVALID = "invalid_token"
-    SCOPE = "insufficient_scope"
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    sub: str
-    client_id: str
-    grant_id: str
-    scopes: tuple[str, ...]
-
-
-def bearer(authorization: str | None, in_form: Sequence[str]) -> str | TokenRefusal:
-    """The token of a request: in its header, or in the form of a POST, never in the address (RFC 6750)."""
-    if authorization is None:
-        if len(in_form) > 1:
-            return TokenRefusal.MALFORMED
-        return in_form[0] if in_form else TokenRefusal.MISSING
-    if in_form:
-        return TokenRefusal.MALFORMED
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer":
-        return TokenRefusal.MISSING
-    return token.strip() or TokenRefusal.MALFORMED
-
-
-def answer(
-    session: Session, token: str, *, provider: Provider, now: datetime
-) -> dict[str, Any] | TokenRefusal:
-    """The claims of the token's member (OIDC Core 5.3), while its grant, session, account and client live."""
+def answer(request: Request, *, session: Session, provider: Provider, now: datetime) -> Response:
+    """The claims of the token's member (OIDC Core 5.3), in JSON or signed as the client registered."""
+    given = bearer.presented(request, in_form=True)
+    if isinstance(given, TokenRefusal):
+        return refused(given, SCOPE)
     snapshot = provider.snapshot(session, now=now)
-    found = _read(token, ring=snapshot.ring, issuer=provider.issuer, now=now)
-    if isinstance(found, TokenRefusal):
-        return found
-    client = snapshot.clients.get(found.client_id)
-    grant = grants.live(session, found.grant_id)
-    if client is None or grant is None or not _session_lives(session, grant, now=now):
-        return TokenRefusal.INVALID
-    profile = accounts.profile(session, grant.account_id)
-    if profile is None:
-        return TokenRefusal.INVALID
-    subject = Subject(client, profile)
-    return {"sub": found.sub, **subject.claims(scopes=found.scopes, wanted=grant.userinfo_claims)}
+    access = bearer.accept(
+        session,
+        given,
+        method=request.method,
+        path=PATH,
+        scope=SCOPE,
+        provider=provider,
+        snapshot=snapshot,
+        now=now,
+    )
+    if isinstance(access, TokenRefusal):
+        return refused(access, SCOPE)
+    claims = _claims(access)
+    if claims is None:
+        # A service's own token speaks of no member.
+        return refused(TokenRefusal.SCOPE, SCOPE)
+    return _sent(claims, access.client, provider=provider, snapshot=snapshot)
 
 
-def _session_lives(session: Session, grant: LiveGrant, *, now: datetime) -> bool:
-    return sessions.by_row(session, grant.session_id, now=now) is not None
+def refused(refusal: TokenRefusal, scope: str) -> Response:
+    """The refusal in JSON, with a challenge for each way to present a token."""
+    body = {"error": refusal.value or TokenRefusal.INVALID.value}
+    response = Response(json.dumps(body), headers=HEADERS, mimetype="application/json")
+    response.status_code = bearer.status(refusal)
+    for challenge in bearer.challenges(refusal, scope):
+        response.headers.add("WWW-Authenticate", challenge)
+    return response
 
 
-def _read(token: str, *, ring: KeyRing, issuer: str, now: datetime) -> _Token | TokenRefusal:
-    """Judge the token itself as RFC 9068 section 4 asks; only one that names us is for us."""
-    document = ring.read(token, Kind.ACCESS_TOKEN)
-    if document is None or document.get("iss") != issuer or not _is_for(issuer, document.get("aud")):
-        return TokenRefusal.INVALID
-    # We signed it, so its members are what we wrote.
-    if document["exp"] <= now.timestamp():
-        return TokenRefusal.INVALID
-    scopes = tuple(document["scope"].split(" "))
-    if "openid" not in scopes:
-        return TokenRefusal.SCOPE
-    return _Token(document["sub"], document["client_id"], document[tokens.GRANT], scopes)
+def _claims(access: Access) -> dict[str, Any] | None:
+    if access.grant is None or access.profile is None:
+        return None
+    subject = Subject(access.client, access.profile)
+    wanted = access.grant.userinfo_claims
+    return {"sub": access.document["sub"], **subject.claims(scopes=access.scopes, wanted=wanted)}
 
 
-def _is_for(issuer: str, audience: object) -> bool:
-    return audience == issuer or (isinstance(audience, list) and issuer in audience)
-
-
-def challenge(refusal: TokenRefusal) -> str:
-    """The WWW-Authenticate header of a refusal (RFC 6750 section 3)."""
-    match refusal:
-        case TokenRefusal.MISSING:
-            return 'Bearer realm="parvis"'
-        case TokenRefusal.SCOPE:
-            return f'Bearer realm="parvis", error="{refusal.value}", scope="openid"'
-        case TokenRefusal.MALFORMED | TokenRefusal.INVALID:
-            return f'Bearer realm="parvis", error="{refusal.value}"'
-
-
-def status(refusal: TokenRefusal) -> int:
-    """The HTTP status of a refusal."""
-    match refusal:
-        case TokenRefusal.MISSING | TokenRefusal.INVALID:
-            return 401
-        case TokenRefusal.SCOPE:
-            return 403
-        case TokenRefusal.MALFORMED:
-            return 400
+def _sent(claims: dict[str, Any], client: Client, *, provider: Provider, snapshot: Snapshot) -> Response:
+    algorithm = client.userinfo_signed_response_alg
+    if algorithm is None:
+        return Response(json.dumps(claims), headers=HEADERS, mimetype="application/json")
+    # OIDC Core 5.3.2: a signed answer names its issuer and the client.
+    document = {**claims, "iss": provider.issuer, "aud": client.client_id}
+    signed = snapshot.ring.signer(algorithm).sign(Kind.USERINFO, document)
+    return Response(signed, headers=HEADERS, mimetype="application/jwt")

@@ -1,17 +1,18 @@
 """The addresses of OpenID Connect: thin, each leading to the rules of its endpoint."""
 
-import json
+import functools
+from collections.abc import Callable
 
 from flask import Blueprint, Response
 
 from idp.login.service import Login
-from idp.oidc import cors, userinfo
+from idp.oidc import consent, cors, introspection, pushing, revocation, userinfo
 from idp.oidc.authorize import Authorization
 from idp.oidc.logout import PATH as LOGOUT_PAGE
 from idp.oidc.logout import Logout
 from idp.oidc.provider import Provider
+from idp.oidc.server import PATH as TOKEN
 from idp.oidc.server import TokenServer
-from idp.oidc.userinfo import TokenRefusal
 from idp.web.kit import Call, Kit, Visit
 
 
@@ -26,8 +27,7 @@ def blueprint(kit: Kit, provider: Provider, login: Login) -> Blueprint:
     )
     _add_authorization(pages, kit, Authorization(provider, login))
     _add_logout(pages, kit, Logout(provider))
-    _add_token(pages, kit, provider, TokenServer(provider))
-    _add_userinfo(pages, kit, provider)
+    _add_endpoints(pages, kit, provider)
     kit.limit_pages(pages)
     return pages
 
@@ -48,6 +48,17 @@ def _add_authorization(pages: Blueprint, kit: Kit, authorization: Authorization)
     def resume(visit: Visit) -> Response:
         return authorization.resume(visit, visit.request.args.get("i", ""))
 
+    @pages.get(consent.PATH)
+    @kit.visit
+    def ask_consent(visit: Visit) -> Response:
+        return authorization.ask_consent(visit, visit.request.args.get("i", ""))
+
+    @pages.post(consent.PATH)
+    @kit.visit
+    def answer_consent(visit: Visit) -> Response:
+        form = visit.request.form
+        return authorization.answer_consent(visit, form.get("i", ""), form.get("consent", ""))
+
 
 def _add_logout(pages: Blueprint, kit: Kit, logout: Logout) -> None:
     @pages.route("/oauth2/end_session", methods=["GET", "POST"])
@@ -66,38 +77,43 @@ def _add_logout(pages: Blueprint, kit: Kit, logout: Logout) -> None:
         return logout.confirmed(visit)
 
 
-def _add_token(endpoints: Blueprint, kit: Kit, provider: Provider, server: TokenServer) -> None:
-    # No limit at the edge: clients are few and known, and one address may be a whole service.
-    @endpoints.route("/oauth2/token", methods=["POST", "OPTIONS"])
-    @kit.limiter.exempt
-    @cors.open_to_browser_clients(provider)
-    @kit.endpoint
+def _add_endpoints(endpoints: Blueprint, kit: Kit, provider: Provider) -> None:
+    """What clients call. No limit at the edge: they are few and known, and one address may be a whole service."""
+    server = TokenServer(provider)
+
     def token(call: Call) -> Response:
         return server.answer(call.request, session=call.session, now=call.now)
 
-
-def _add_userinfo(endpoints: Blueprint, kit: Kit, provider: Provider) -> None:
-    @endpoints.route("/oauth2/userinfo", methods=["GET", "POST", "OPTIONS"])
-    @kit.limiter.exempt
-    @cors.open_to_browser_clients(provider)
-    @kit.endpoint
     def info(call: Call) -> Response:
-        token = userinfo.bearer(
-            call.request.headers.get("Authorization"), call.request.form.getlist("access_token")
-        )
-        if isinstance(token, TokenRefusal):
-            return _refused(token)
-        found = userinfo.answer(call.session, token, provider=provider, now=call.now)
-        return _refused(found) if isinstance(found, TokenRefusal) else _json(found)
+        return userinfo.answer(call.request, session=call.session, provider=provider, now=call.now)
+
+    def revoke(call: Call) -> Response:
+        return revocation.answer(call.request, session=call.session, provider=provider, now=call.now)
+
+    def introspect(call: Call) -> Response:
+        return introspection.answer(call.request, session=call.session, provider=provider, now=call.now)
+
+    def push(call: Call) -> Response:
+        return pushing.answer(call.request, session=call.session, provider=provider, now=call.now)
+
+    open_ones = {TOKEN: token, userinfo.PATH: info, revocation.PATH: revoke, pushing.PATH: push}
+    for path, answer in open_ones.items():
+        view = cors.open_to_browser_clients(provider)(kit.endpoint(_with_keys(provider, answer)))
+        methods = ["GET", "POST", "OPTIONS"] if path == userinfo.PATH else ["POST", "OPTIONS"]
+        endpoints.add_url_rule(path, path[1:], kit.limiter.exempt(view), methods=methods)
+    view = kit.endpoint(_with_keys(provider, introspect))
+    path = introspection.PATH
+    endpoints.add_url_rule(path, path[1:], kit.limiter.exempt(view), methods=["POST"])
 
 
-def _refused(refusal: TokenRefusal) -> Response:
-    response = _json({"error": refusal.value or TokenRefusal.INVALID.value})
-    response.status_code = userinfo.status(refusal)
-    response.headers["WWW-Authenticate"] = userinfo.challenge(refusal)
-    return response
+def _with_keys(provider: Provider, view: Callable[[Call], Response]) -> Callable[[Call], Response]:
+    """Read a client's published keys before the view's first statement: no transaction waits for another host."""
 
+    @functools.wraps(view)
+    def run(call: Call) -> Response:
+        assertion = call.request.form.get("client_assertion")
+        if assertion is not None:
+            provider.client_keys.prepare(assertion, provider.clients.known)
+        return view(call)
 
-def _json(document: dict[str, object]) -> Response:
-    headers = {"Cache-Control": "no-store", "Pragma": "no-cache"}
-    return Response(json.dumps(document), headers=headers, mimetype="application/json")
+    return run

@@ -60,6 +60,7 @@ class Profile:
     family_name: str
     birth_date: date | None
     email: str
+    epoch: int
     updated_at: datetime
 
 
@@ -103,7 +104,7 @@ def profile(session: Session, account_id: str) -> Profile | None:
     """What the account says of its member; None when either has ended."""
     row = session.execute(
         select(
-            Account.id, Account.email, Account.updated_at, Member.population, Member.member_number,
+            Account.id, Account.email, Account.epoch, Account.updated_at, Member.population, Member.member_number,
             Member.given_name, Member.family_name, Member.birth_date,
         )
         .join(Member, Account.member_id == Member.id)
@@ -119,6 +120,7 @@ def profile(session: Session, account_id: str) -> Profile | None:
         family_name=row.family_name,
         birth_date=row.birth_date,
         email=row.email,
+        epoch=row.epoch,
         updated_at=row.updated_at,
     )
 

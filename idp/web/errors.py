@@ -14,7 +14,10 @@ from idp.web.kit import Kit
 
 log = structlog.get_logger(__name__)
 
-MACHINES = ("/oauth2/token", "/oauth2/userinfo", "/oauth2/jwks.json", "/.well-known/", "/captcha/altcha")
+MACHINES = (
+    "/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke", "/oauth2/introspect", "/oauth2/par",
+    "/oauth2/jwks.json", "/.well-known/", "/captcha/altcha",
+)  # fmt: skip
 OF_STATUS = {
     400: "P-4000",
     403: "P-4003",

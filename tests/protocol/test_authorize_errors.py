@@ -96,7 +96,7 @@ def test_no_kind_of_error_redirects_to_an_unproven_address(rp, member, changes):
         ({"scope": "admin:write"}, "invalid_scope"),
         ({"request": "eyJhbGciOiJub25lIn0.e30."}, "request_not_supported"),
         ({"request_uri": "http://127.0.0.1:9/request.jwt"}, "request_uri_not_supported"),
-        ({"request_uri": "urn:ietf:params:oauth:request_uri:x"}, "request_uri_not_supported"),
+        ({"request_uri": "urn:example:request"}, "request_uri_not_supported"),
         ({"registration": "{}"}, "registration_not_supported"),
         ({"prompt": "none login"}, "invalid_request"),
         ({"prompt": "dance"}, "invalid_request"),

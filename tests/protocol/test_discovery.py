@@ -22,7 +22,7 @@ def test_the_document_names_the_issuer_and_addresses_below_it(http, path):
     assert response.content_type == "application/json"
     assert response.json["issuer"] == ISSUER
     addresses = [value for name, value in response.json.items() if name.endswith(("_endpoint", "_uri"))]
-    assert len(addresses) == 5
+    assert len(addresses) == 8
     assert all(address.startswith(ISSUER + "/oauth2/") for address in addresses)
 
 
@@ -31,7 +31,7 @@ def test_it_says_what_is_built_and_nothing_else(http):
 
     assert document["response_types_supported"] == ["code"]
     assert document["response_modes_supported"] == ["query", "form_post"]
-    assert document["grant_types_supported"] == ["authorization_code"]
+    assert document["grant_types_supported"] == ["authorization_code", "refresh_token", "client_credentials"]
     assert document["code_challenge_methods_supported"] == ["S256"]
     assert "RS256" in document["id_token_signing_alg_values_supported"]
     assert "none" not in document["id_token_signing_alg_values_supported"]
@@ -39,9 +39,9 @@ def test_it_says_what_is_built_and_nothing_else(http):
     assert document["request_uri_parameter_supported"] is False
     assert document["claims_parameter_supported"] is True
     assert document["authorization_response_iss_parameter_supported"] is True
-    assert "offline_access" not in document["scopes_supported"]
-    for unbuilt in ("revocation", "introspection", "registration", "pushed_authorization_request"):
-        assert f"{unbuilt}_endpoint" not in document
+    assert not {"admin:read", "admin:write", "helpdesk"} & set(document["scopes_supported"])
+    # Registration is off by default (RFC 7591).
+    assert "registration_endpoint" not in document
 
 
 def test_every_advertised_endpoint_exists(http):

@@ -42,8 +42,9 @@ def test_only_an_s256_challenge_is_accepted_from_any_client(world, member, clien
 @pytest.mark.parametrize(
     ("verifier", "error"),
     [
-        (None, "invalid_request"),
-        ("", "invalid_request"),
+        # The FAPI suite wants invalid_grant of a missing verifier: it is one that does not match.
+        (None, "invalid_grant"),
+        ("", "invalid_grant"),
         ("w" * 64, "invalid_grant"),
         (S256, "invalid_grant"),
         ("short", "invalid_grant"),

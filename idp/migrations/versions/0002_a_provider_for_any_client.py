@@ -56,7 +56,9 @@ def upgrade() -> None:
 def _add_columns() -> None:
     op.add_column("session", sa.Column("told_at", _INSTANT, nullable=True))
     untold = sa.text("ended_at IS NOT NULL AND told_at IS NULL")
-    op.create_index("ix_session_untold", "session", ["ended_at"], sqlite_where=untold, postgresql_where=untold)
+    op.create_index(
+        "ix_session_untold", "session", ["ended_at"], sqlite_where=untold, postgresql_where=untold
+    )
     op.add_column("outbox", sa.Column("channel", sa.Text(), nullable=False, server_default="mail"))
     op.add_column("client", sa.Column("origin", sa.Text(), nullable=False, server_default="file"))
     op.add_column("client", sa.Column("registration_token_hash", sa.Text(), nullable=True))

@@ -1,0 +1,90 @@
+"""The public keys of clients: in their files, or read from where they publish them and kept for a while."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import structlog
+
+from idp.oidc import client_jwts
+from idp.oidc.client_rows import Registry
+from idp.oidc.clients import Client
+
+log = structlog.get_logger(__name__)
+
+Keys: TypeAlias = Sequence[Mapping[str, Any]]
+# How old published keys may be, and how often at most an unknown key makes us ask again; both in seconds.
+KEPT_FOR = 600.0
+ASKED_EVERY = 10.0
+
+
+class Reader(Protocol):
+    """Reads a JSON document from an address that a client registered; None when it cannot be had."""
+
+    def __call__(self, url: str) -> object | None:
+        """The document."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    keys: Keys
+    read_at: float
+
+
+class ClientKeys:
+    """What the process knows of published keys; asked for before a transaction begins, never inside one."""
+
+    def __init__(self, read: Reader, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Know nothing yet."""
+        self._read = read
+        self._monotonic = monotonic
+        self._published: dict[str, _Published] = {}
+        self._asked_at: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def of(self, client: Client) -> Keys:
+        """The keys of a client as they are known now."""
+        if client.jwks is not None:
+            return _keys(client.jwks)
+        published = self._published.get(client.jwks_uri or "")
+        return published.keys if published is not None else ()
+
+    def prepare(self, assertion: str, clients: Registry) -> None:
+        """Read the published keys of the client that this assertion names, when its key is not known or old.
+
+        Nothing of the assertion is believed here, so an unknown key makes us ask at most every ten seconds.
+        """
+        jwt = client_jwts.parse(assertion)
+        client = clients.get(jwt.text("sub") or "") if jwt is not None else None
+        if jwt is None or client is None or client.jwks_uri is None:
+            return
+        kid = jwt.header.get("kid")
+        if self._is_known(client.jwks_uri, kid) or not self._may_ask(client.jwks_uri):
+            return
+        document = self._read(client.jwks_uri)
+        if not isinstance(document, dict):
+            log.warning("client.keys_not_read", client_id=client.client_id)
+            return
+        self._published[client.jwks_uri] = _Published(_keys(document), self._monotonic())
+
+    def _is_known(self, url: str, kid: object) -> bool:
+        known = self._published.get(url)
+        if known is None or self._monotonic() - known.read_at > KEPT_FOR:
+            return False
+        return kid is None or any(key.get("kid") == kid for key in known.keys)
+
+    def _may_ask(self, url: str) -> bool:
+        with self._lock:
+            now = self._monotonic()
+            if now - self._asked_at.get(url, float("-inf")) < ASKED_EVERY:
+                return False
+            self._asked_at[url] = now
+            return True
+
+
+def _keys(document: Mapping[str, Any]) -> Keys:
+    keys = document.get("keys")
+    return [key for key in keys if isinstance(key, dict)][:100] if isinstance(keys, list) else []

@@ -1,0 +1,81 @@
+"""Consent: what a third party asks to know, in the member's words, and whether it was allowed before."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from idp.oidc import claims
+from idp.oidc.clients import Client
+from idp.oidc.requests import AuthorizationRequest, Prompt
+from idp.sessions.service import LiveSession
+from idp.subjects import consents
+
+PATH = "/consentement"
+OF_SCOPE = {
+    "openid": "Savoir que c’est bien vous, par un identifiant de votre compte",
+    "profile": "Votre nom, votre prénom et votre date de naissance",
+    "email": "Votre adresse email",
+    "member": "Votre numéro d’adhérent",
+    claims.MEMBER_DATA: "Vos remboursements, votre contrat, votre carte, vos devis, vos messages et vos documents",
+    claims.DEVICES: "La liste de vos appareils de confiance, et le droit d’en retirer",
+    claims.OFFLINE: "Garder cet accès après votre déconnexion, sans que vous soyez là",
+}
+OF_CLAIM = {
+    "name": "Votre nom et votre prénom",
+    "given_name": "Votre prénom",
+    "family_name": "Votre nom",
+    "birthdate": "Votre date de naissance",
+    "email": "Votre adresse email",
+    "email_verified": "Si votre adresse email a été vérifiée",
+    "member_number": "Votre numéro d’adhérent",
+    "population": "Votre situation à la mutuelle (adhérent, professionnel ou élu)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a request asks to know: scopes, and single claims that no scope of it opens."""
+
+    scopes: frozenset[str]
+    claims: frozenset[str]
+
+    @classmethod
+    def of(cls, request: AuthorizationRequest) -> "Wish":
+        """What this request would let its client know."""
+        by_scope = _names(request.scopes)
+        allowed = _names(request.client.scopes)
+        single = {*request.wanted.id_token, *request.wanted.userinfo} & allowed
+        return cls(frozenset(request.scopes), frozenset(single - by_scope))
+
+    def words(self) -> list[str]:
+        """One line for each thing, in the order of the page."""
+        known = [text for scope, text in OF_SCOPE.items() if scope in self.scopes]
+        single = [text for name, text in OF_CLAIM.items() if name in self.claims]
+        others = sorted(self.scopes - OF_SCOPE.keys())
+        return [*known, *single, *(f"L’accès « {scope} » aux services de votre mutuelle" for scope in others)]
+
+
+def is_needed(session: Session, request: AuthorizationRequest, live: LiveSession) -> bool:
+    """Whether the member must be asked: a third party wants what was not allowed, or asks for the page."""
+    if request.client.first_party:
+        return False
+    return Prompt.CONSENT in request.prompts or not _was_given(session, request, live)
+
+
+def _was_given(session: Session, request: AuthorizationRequest, live: LiveSession) -> bool:
+    former = consents.find(session, live.account_id, request.client.client_id)
+    if former is None:
+        return False
+    wish = Wish.of(request)
+    return wish.scopes <= set(former.scopes) and wish.claims <= set(former.claims)
+
+
+def links_of(client: Client) -> list[tuple[str, str]]:
+    """What the third party says of itself: address and words."""
+    named = ((client.policy_uri, "Confidentialité"), (client.tos_uri, "Conditions d’utilisation"))
+    return [(address, words) for address, words in named if address is not None]
+
+
+def _names(scopes: Iterable[str]) -> set[str]:
+    return {name for scope in scopes for name in claims.BY_SCOPE.get(scope, ())}

@@ -1,0 +1,97 @@
+"""What a refresh token gives: new tokens of the same grant, while what it stands on still lives."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from idp.core import audit
+from idp.oidc import issuing, refresh_tokens
+from idp.oidc.clients import Client
+from idp.oidc.grants import LiveGrant
+from idp.oidc.issuing import Given
+from idp.oidc.keys import KeyRing
+from idp.oidc.provider import Provider
+from idp.oidc.refresh_tokens import RefreshRefusal
+from idp.sessions import service as sessions
+from idp.subjects import accounts
+from idp.subjects.accounts import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshing:
+    """What an authenticated client presents."""
+
+    client: Client
+    token: str
+    scopes: tuple[str, ...] | None
+    """The scopes to narrow to; None for all that were granted."""
+    resources: tuple[str, ...]
+    jkt: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """More was asked for than was granted; the token stays good."""
+
+    error: str
+    description: str
+
+
+def refresh(
+    session: Session, asked: Refreshing, *, provider: Provider, ring: KeyRing, now: datetime
+) -> dict[str, Any] | Beyond | None:
+    """The token response; None when the token gives nothing (RFC 6749 section 6)."""
+    client = asked.client
+    found = refresh_tokens.use(
+        session, asked.token, client=client, vault=provider.vault, settings=provider.settings, now=now
+    )
+    if isinstance(found, RefreshRefusal):
+        if found is RefreshRefusal.REUSED:
+            audit.record(session, now=now, event="refresh.reused", client_id=client.client_id)
+        return None
+    grant = found.grant
+    profile = _owner(session, grant, now=now)
+    beyond = _beyond(asked, grant)
+    if profile is None or not _holds_the_key(client, grant, asked.jkt):
+        # Whoever has a stolen token but not its key must not be able to use it up.
+        refresh_tokens.put_back(session, found)
+        return None
+    if beyond is not None:
+        refresh_tokens.put_back(session, found)
+        return beyond
+    given = Given(
+        scopes=asked.scopes or grant.scopes,
+        resources=asked.resources or grant.resources,
+        jkt=asked.jkt,
+        refresh_token=found.token,
+    )
+    return issuing.response(
+        grant, given, client=client, profile=profile, provider=provider, ring=ring, now=now
+    )
+
+
+def _owner(session: Session, grant: LiveGrant, *, now: datetime) -> Profile | None:
+    """The member, while the account is as it was, and the session lives unless the grant outlives it."""
+    profile = accounts.profile(session, grant.account_id)
+    if profile is None or profile.epoch != grant.epoch:
+        return None
+    if not grant.offline and sessions.by_row(session, grant.session_id, now=now) is None:
+        return None
+    return profile
+
+
+def _holds_the_key(client: Client, grant: LiveGrant, jkt: str | None) -> bool:
+    """A bound grant needs a proof; a client without other credentials needs the same key (RFC 9449 section 5)."""
+    if grant.dpop_jkt is None:
+        return True
+    return jkt == grant.dpop_jkt if client.is_public else jkt is not None
+
+
+def _beyond(asked: Refreshing, grant: LiveGrant) -> Beyond | None:
+    if asked.scopes is not None and not set(asked.scopes) <= set(grant.scopes):
+        return Beyond("invalid_scope", "scope names more than was granted")
+    if grant.resources and not set(asked.resources) <= set(grant.resources):
+        return Beyond("invalid_target", "resource names more than was granted")
+    return None
