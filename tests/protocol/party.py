@@ -10,7 +10,9 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jwt
+import jwt.algorithms
 from bs4 import BeautifulSoup
+from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Flask
 from werkzeug.test import TestResponse
 
@@ -36,6 +38,66 @@ NOON = datetime(2026, 3, 12, 12, 0, 0, 250_000, tzinfo=UTC)
 TWO_STEPS = frozenset({Method.PASSWORD, Method.MAIL_CODE})
 REMEMBERED = frozenset({Method.PASSWORD, Method.TRUSTED_DEVICE})
 
+EVERYTHING = "openid profile email member member_data offline_access"
+
+
+class ClientKey:
+    """A key that a client holds: it signs assertions and proofs of possession, with PyJWT."""
+
+    def __init__(self, kid: str = "k1") -> None:
+        self.private = ec.generate_private_key(ec.SECP256R1())
+        jwk = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(self.private.public_key()))
+        self.public_jwk = {**jwk, "kid": kid, "use": "sig", "alg": "ES256"}
+
+    @property
+    def bare_jwk(self) -> dict:
+        return {name: self.public_jwk[name] for name in ("kty", "crv", "x", "y")}
+
+    @property
+    def jkt(self) -> str:
+        """RFC 7638: SHA-256 over the required members in the order of their names."""
+        canonical = json.dumps(self.bare_jwk, sort_keys=True, separators=(",", ":")).encode()
+        return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()
+
+    def assertion(self, client_id: str, now: datetime, headers: dict | None = None, **changes) -> str:
+        """A client assertion (RFC 7523); a change to None leaves the claim out."""
+        claims = {
+            "iss": client_id,
+            "sub": client_id,
+            "aud": ISSUER,
+            "jti": secrets.token_urlsafe(16),
+            "iat": int(now.timestamp()),
+            "exp": int(now.timestamp()) + 60,
+            **changes,
+        }
+        claims = {name: value for name, value in claims.items() if value is not None}
+        headers = {"kid": self.public_jwk["kid"], **(headers or {})}
+        return jwt.encode(claims, self.private, algorithm="ES256", headers=headers)
+
+    def proof(
+        self, url: str, now: datetime, *, method: str = "POST", token: str | None = None,
+        headers: dict | None = None, **changes,
+    ) -> str:  # fmt: skip
+        """A DPoP proof (RFC 9449); a change to None leaves the claim out."""
+        ath = None
+        if token is not None:
+            ath = base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).rstrip(b"=").decode()
+        claims = {
+            "htm": method,
+            "htu": url,
+            "jti": secrets.token_urlsafe(16),
+            "iat": int(now.timestamp()),
+            "ath": ath,
+            **changes,
+        }
+        claims = {name: value for name, value in claims.items() if value is not None}
+        headers = {"typ": "dpop+jwt", "jwk": self.bare_jwk, **(headers or {})}
+        return jwt.encode(claims, self.private, algorithm="ES256", headers=headers)
+
+
+CLIENT_KEY = ClientKey()
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
 CLIENTS = {
     "reader": {"id_token_signed_response_alg": "ES256"},
     "silent-alg": {},
@@ -46,6 +108,49 @@ CLIENTS = {
     "elected": {"space": "elu"},
     "brief": {"access_token_lifetime": "90s", "id_token_lifetime": "2m"},
     "narrow": {"scope": "openid"},
+    "refreshing": {"grant_types": ["authorization_code", "refresh_token"], "scope": EVERYTHING},
+    "rotating": {
+        "grant_types": ["authorization_code", "refresh_token"],
+        "refresh_token_rotation": True,
+        "scope": EVERYTHING,
+    },
+    "spa": {
+        "token_endpoint_auth_method": "none",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "scope": EVERYTHING,
+    },
+    "robot": {
+        "grant_types": ["client_credentials"],
+        "redirect_uris": [],
+        "scope": "claims:read claims:write admin:read",
+        "audiences": ["https://claims.example.org", "https://other.example.org/api"],
+    },
+    "api": {
+        "grant_types": ["client_credentials"],
+        "redirect_uris": [],
+        "scope": "nothing:here",
+        "serves": ["https://claims.example.org", AUDIENCE],
+    },
+    "wide": {"audiences": ["https://claims.example.org", "https://other.example.org/api"]},
+    "partner": {
+        "first_party": False,
+        "scope": EVERYTHING,
+        "grant_types": ["authorization_code", "refresh_token"],
+    },
+    "signed-info": {"userinfo_signed_response_alg": "ES256"},
+    "edwards": {"id_token_signed_response_alg": "EdDSA"},
+    "keyed": {
+        "token_endpoint_auth_method": "private_key_jwt",
+        "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
+        "jwks": {"keys": [CLIENT_KEY.public_jwk]},
+    },
+    "bound": {"dpop_bound_access_tokens": True},
+    "pushing": {"require_pushed_authorization_requests": True},
+    "fapi": {
+        "profile": "fapi2",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "jwks": {"keys": [CLIENT_KEY.public_jwk]},
+    },
     "with-query": {"redirect_uris": ["http://127.0.0.1:9/cb?tenant=a%20b"]},
     "phone": {
         "application_type": "native",
@@ -84,10 +189,21 @@ def write_clients(folder: Path) -> None:
             "scope": "openid profile email member member_data",
             **more,
         }
-        if document.get("token_endpoint_auth_method") != "none":
+        if document.get("token_endpoint_auth_method", "client_secret").startswith("client_secret") and (
+            document.get("profile") is None
+        ):
             document["client_secret_sha256"] = hashlib.sha256(secret_of(client_id).encode()).hexdigest()
-        lines = [f"{key} = {json.dumps(value)}" for key, value in document.items()]
+        lines = [f"{key} = {_toml(value)}" for key, value in document.items()]
         (folder / f"{client_id}.toml").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _toml(value) -> str:
+    """A value in TOML: JSON but for tables."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {_toml(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value)
 
 
 def secret_of(client_id: str) -> str:
@@ -223,8 +339,11 @@ class Party:
         self.world = world
         self.client_id = client_id
         more = CLIENTS[client_id]
-        self.method = more.get("token_endpoint_auth_method", "client_secret_basic")
-        self.redirect_uri = more.get("redirect_uris", [f"http://127.0.0.1:9/{client_id}/cb"])[0]
+        default = "private_key_jwt" if more.get("profile") == "fapi2" else "client_secret_basic"
+        self.method = more.get("token_endpoint_auth_method", default)
+        self.key = CLIENT_KEY
+        addresses = more.get("redirect_uris") or [f"http://127.0.0.1:9/{client_id}/cb"]
+        self.redirect_uri = addresses[0]
         self.http = world.app.test_client()
 
     def ask(self, **changes: str | None) -> Asked:
@@ -251,7 +370,7 @@ class Party:
         assert answer["state"] == asked.parameters["state"]
         return answer["code"]
 
-    def redeem(self, code: str, asked: Asked, **changes: str | None) -> TestResponse:
+    def redeem(self, code: str, asked: Asked, *, headers=None, **changes: str | None) -> TestResponse:
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -259,9 +378,30 @@ class Party:
             "code_verifier": asked.verifier,
             **changes,
         }
-        return self.token({name: value for name, value in form.items() if value is not None})
+        return self.token({name: value for name, value in form.items() if value is not None}, headers=headers)
 
     def token(self, form, *, headers=None, secret: str | None = None) -> TestResponse:
+        return self.call("/oauth2/token", form, headers=headers, secret=secret)
+
+    def refresh(self, refresh_token: str, *, headers=None, **more) -> TestResponse:
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token, **more}
+        return self.token(form, headers=headers)
+
+    def revoke(self, token: str, **more) -> TestResponse:
+        return self.call("/oauth2/revoke", {"token": token, **more})
+
+    def introspect(self, token: str, **more) -> TestResponse:
+        return self.call("/oauth2/introspect", {"token": token, **more})
+
+    def push(self, parameters, *, headers=None) -> TestResponse:
+        return self.call("/oauth2/par", dict(parameters), headers=headers)
+
+    def proof(self, path: str, **more) -> dict[str, str]:
+        """The DPoP header for one request of this client."""
+        return {"DPoP": self.key.proof(ISSUER + path, self.world.clock.now(), **more)}
+
+    def call(self, path: str, form, *, headers=None, secret: str | None = None) -> TestResponse:
+        """POST a form as this client, which proves itself as it is registered."""
         headers = dict(headers or {})
         secret = secret or secret_of(self.client_id)
         if self.method == "client_secret_basic":
@@ -270,7 +410,10 @@ class Party:
             form = {"client_id": self.client_id, **form}
             if self.method == "client_secret_post":
                 form = {"client_secret": secret, **form}
-        return self.http.post("/oauth2/token", data=form, headers=headers, base_url=ISSUER)
+            if self.method == "private_key_jwt":
+                assertion = self.key.assertion(self.client_id, self.world.clock.now())
+                form = {"client_assertion": assertion, "client_assertion_type": ASSERTION_TYPE, **form}
+        return self.http.post(path, data=form, headers=headers, base_url=ISSUER)
 
     def tokens(self, browser: Browser, **changes: str | None) -> dict:
         """The whole flow: what the token endpoint gives for a signed-in browser."""
