@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import JSON, Text, bindparam, delete, insert, select, update
+from sqlalchemy import JSON, Text, bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core import secrets
@@ -58,7 +58,6 @@ class Redeemed:
     grant_id: str
     scopes: tuple[str, ...]
     resources: tuple[str, ...]
-    dpop_jkt: str | None
     nonce: str | None
     id_token_claims: tuple[str, ...]
     userinfo_claims: tuple[str, ...]
@@ -83,13 +82,15 @@ _SPEND = (
     .where(
         _table.c.code_hash == bindparam("code"),
         _table.c.binding == bindparam("bound"),
+        # RFC 9449 section 10: a code that one key asked for is not given to another.
+        or_(_table.c.dpop_jkt.is_(None), _table.c.dpop_jkt == bindparam("key")),
         _table.c.spent_at.is_(None),
         _table.c.expires_at > bindparam("instant"),
     )
     .values(spent_at=bindparam("instant"))
     .returning(
         _table.c.account_id, _table.c.session_id, _table.c.grant_id, _table.c.scope, _table.c.resources,
-        _table.c.dpop_jkt, _table.c.nonce,
+        _table.c.nonce,
         _table.c.id_token_claims, _table.c.userinfo_claims, _table.c.auth_time, _table.c.acr, _table.c.amr,
     )
 )  # fmt: skip
@@ -136,7 +137,14 @@ def issue(
 
 
 def redeem(
-    session: Session, *, code: str, client_id: str, redirect_uri: str, verifier: str, now: datetime
+    session: Session,
+    *,
+    code: str,
+    client_id: str,
+    redirect_uri: str,
+    verifier: str,
+    now: datetime,
+    jkt: str | None = None,
 ) -> Redeemed | CodeRefusal:
     """Spend a code: of any number of parallel tries exactly one is Redeemed (RFC 6749 section 4.1.2).
 
@@ -144,7 +152,7 @@ def redeem(
     """
     code_hash = secrets.fingerprint(code)
     bound = _binding(client_id, redirect_uri, challenge_of(verifier))
-    row = session.execute(_SPEND, {"code": code_hash, "bound": bound, "instant": now}).one_or_none()
+    row = session.execute(_SPEND, {"code": code_hash, "bound": bound, "key": jkt, "instant": now}).one_or_none()
     if row is None:
         return _explain(session, code_hash, client_id=client_id, now=now)
     return Redeemed(
@@ -153,7 +161,6 @@ def redeem(
         grant_id=row.grant_id,
         scopes=tuple(row.scope.split(" ")),
         resources=tuple(row.resources),
-        dpop_jkt=row.dpop_jkt,
         nonce=row.nonce,
         id_token_claims=tuple(row.id_token_claims),
         userinfo_claims=tuple(row.userinfo_claims),

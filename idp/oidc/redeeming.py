@@ -46,6 +46,7 @@ def redeem(
         client_id=client.client_id,
         redirect_uri=asked.redirect_uri,
         verifier=asked.verifier,
+        jkt=asked.jkt,
         now=now,
     )
     if found is CodeRefusal.UNKNOWN:
@@ -53,10 +54,6 @@ def redeem(
         return None
     if isinstance(found, CodeRefusal):
         _refuse(session, client, reason=found.value, now=now)
-        return None
-    if found.dpop_jkt not in {None, asked.jkt}:
-        # RFC 9449 section 10: the code was asked for by the holder of another key.
-        _refuse(session, client, reason="other-key", now=now)
         return None
     live = sessions.by_row(session, found.session_id, now=now)
     profile = accounts.profile(session, found.account_id)
