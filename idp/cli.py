@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from idp.cli_keys import keys
 from idp.cli_members import members
 from idp.core.errors import CATALOGUE
 
@@ -25,6 +26,7 @@ def main() -> None:
     """Parvis, an OpenID Connect provider for mutual health insurers."""
 
 
+main.add_command(keys)
 main.add_command(members)
 
 
@@ -88,7 +90,7 @@ def run() -> None:
 
 @main.command()
 def worker() -> None:
-    """Deliver mails and purge what is over, until SIGTERM; any number may run."""
+    """Deliver mails, purge what is over and rotate the signing keys, until SIGTERM; any number may run."""
     from idp.core import logs
     from idp.housekeeping import make_worker
 

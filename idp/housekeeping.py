@@ -1,4 +1,4 @@
-"""What runs beside the requests: the worker with its purges, and the application of client files."""
+"""What runs beside the requests: the worker with its purges and key schedule, and the application of client files."""
 
 from datetime import datetime
 from functools import partial
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from idp.authenticators import trusted_device
 from idp.captcha import service as captcha
 from idp.core import throttles
-from idp.core.clock import SystemClock
+from idp.core.clock import Clock, SystemClock
 from idp.core.db import Database
 from idp.core.mailer import mailer_from_url
 from idp.core.secrets import Vault
@@ -16,9 +16,10 @@ from idp.core.settings import Settings
 from idp.core.spaces import BadSpace, Spaces
 from idp.core.worker import Worker
 from idp.login import interaction
-from idp.oidc import client_rows, wiring
+from idp.oidc import client_rows, key_care, wiring
 from idp.oidc.client_rows import Applied
 from idp.oidc.clients import BadClient
+from idp.oidc.key_schedule import Schedule
 from idp.sessions import service as sessions
 from idp.subjects import accounts, enrolments, one_time
 from idp.subjects.register_import import RegisterImporter
@@ -29,18 +30,25 @@ class ApplyFailed(Exception):
     """A space or client file is wrong; nothing was applied."""
 
 
-def make_worker(settings: Settings) -> Worker:
+def make_worker(settings: Settings, *, clock: Clock | None = None) -> Worker:
     """The worker of this installation."""
+    database = Database(settings.database_url.get_secret_value(), pool_size=2)
+    vault = Vault.from_root(settings.secret_key.get_secret_value())
+    spaces = Spaces.read(settings.spaces_dir)
+    schedule = Schedule.of(settings, spaces)
 
     def old_devices(session: Session, *, now: datetime) -> None:
         trusted_device.purge(session, rules=settings.trusted_device, now=now)
 
+    def signing_keys(*, now: datetime) -> None:
+        key_care.keep(database, vault=vault, schedule=schedule, folder=settings.keys_dir, now=now)
+
     return Worker(
-        database=Database(settings.database_url.get_secret_value(), pool_size=2),
-        vault=Vault.from_root(settings.secret_key.get_secret_value()),
+        database=database,
+        vault=vault,
         mailer=mailer_from_url(settings.mail.url.get_secret_value(), exchange=settings.mail.timeout),
-        spaces=Spaces.read(settings.spaces_dir),
-        clock=SystemClock(),
+        spaces=spaces,
+        clock=clock or SystemClock(),
         settings=settings,
         housekeeping=(
             throttles.purge,
@@ -52,6 +60,7 @@ def make_worker(settings: Settings) -> Worker:
             wiring.purge,
             old_devices,
         ),
+        errands=(signing_keys,),
     )
 
 

@@ -205,6 +205,14 @@ _ENTRIES = (
         "P-9013", 500, "Import dépassé par un autre", "", "",
         "Another import was applied while this one was read: run it again.",
     ),
+    Entry(
+        "P-9020", 500, "Clé inconnue", "", "",
+        "`parvis keys retire` was given a key that is not in the ring; the message lists those that are.",
+    ),
+    Entry(
+        "P-9021", 500, "Base de données inutilisable", "", "",
+        "A command could not use the database: start it, correct `PARVIS_DATABASE_URL`, or make its tables with `parvis db upgrade`.",
+    ),
 )  # fmt: skip
 
 CATALOGUE: dict[str, Entry] = {entry.number: entry for entry in _ENTRIES}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from idp.core.durations import Duration
 
@@ -154,6 +154,15 @@ class Oidc(Section):
     """How long a key is published before it signs."""
     key_cache: Duration = timedelta(hours=1)
     """How long services may keep the published keys; a retired key stays that much longer than its last token."""
+
+    @model_validator(mode="after")
+    def _next_keys_are_known_before_they_sign(self) -> "Oidc":
+        if self.key_prepublication < self.key_cache:
+            message = (
+                "key_prepublication must be at least key_cache, or services would meet tokens of unknown keys"
+            )
+            raise ValueError(message)
+        return self
 
 
 class Registration(Section):

@@ -43,6 +43,14 @@ class Chore(Protocol):
         ...
 
 
+class Errand(Protocol):
+    """Something to do now and then, in as many transactions as it likes."""
+
+    def __call__(self, *, now: datetime) -> object:
+        """Do it; doing it twice, or in two workers at once, must do no harm."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Round:
     """What one round met."""
@@ -65,6 +73,7 @@ class Worker:
         clock: Clock,
         settings: Settings,
         housekeeping: Sequence[Chore] = (),
+        errands: Sequence[Errand] = (),
         poll: timedelta = POLL,
     ) -> None:
         """Do nothing yet; `run` or `deliver_once` begins. The outbox purges itself without being listed."""
@@ -75,6 +84,7 @@ class Worker:
         self._clock = clock
         self._settings = settings
         self._chores: Sequence[Chore] = (outbox.purge, *housekeeping)
+        self._errands = errands
         self._poll = poll
         self._unwritten: list[Callable[[Session], bool]] = []
         self._chores_due: datetime | None = None
@@ -113,14 +123,25 @@ class Worker:
         return Round(len(claims))
 
     def keep_house(self) -> None:
-        """Do every chore, each in its own transaction; one that fails stops none of the others."""
+        """Do every chore, each in its own transaction, and every errand; one that fails stops none of the others."""
         for chore in self._chores:
-            try:
-                with self._database.transaction() as session:
-                    chore(session, now=self._clock.now())
-            except Exception as problem:  # noqa: BLE001 (as for a mail)
-                name = getattr(chore, "__qualname__", type(chore).__name__)
-                log.error("worker.chore_failed", chore=name, **_told(problem))
+            self._try(chore, partial(self._in_transaction, chore))
+        for errand in self._errands:
+            self._try(errand, partial(self._run, errand))
+
+    def _in_transaction(self, chore: Chore) -> None:
+        with self._database.transaction() as session:
+            chore(session, now=self._clock.now())
+
+    def _run(self, errand: Errand) -> None:
+        errand(now=self._clock.now())
+
+    def _try(self, chore: Chore | Errand, do: Callable[[], object]) -> None:
+        try:
+            do()
+        except Exception as problem:  # noqa: BLE001 (as for a mail)
+            name = getattr(chore, "__qualname__", type(chore).__name__)
+            log.error("worker.chore_failed", chore=name, **_told(problem))
 
     def _round(self, stop: threading.Event) -> Round:
         try:

@@ -30,7 +30,9 @@ from idp.sessions import assurance
 
 ClientId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[!-~]+$")]
 SecretDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Lifetime = Annotated[Duration, Field(ge=timedelta(seconds=10), le=timedelta(hours=24))]
+# Retired keys are published for at least this long, so it may not be raised without a thought for them.
+LONGEST_LIFETIME = timedelta(hours=24)
+Lifetime = Annotated[Duration, Field(ge=timedelta(seconds=10), le=LONGEST_LIFETIME)]
 LongLifetime = Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=366))]
 GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]
 AuthMethod = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]

@@ -18,25 +18,28 @@ from idp.sessions import assurance
 OPENID_CONFIGURATION = "/.well-known/openid-configuration"
 AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
 JWKS = "/oauth2/jwks.json"
+MAX_AGE = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A body and what names its content."""
+    """A body, what names its content, and for how many seconds it may be kept."""
 
     body: bytes
     etag: str
+    max_age: int = MAX_AGE
 
 
 def documents(provider: Provider) -> Mapping[str, Callable[[], Document | None]]:
     """The documents by their path; None while one cannot be had."""
     body = json.dumps(metadata(provider.settings), indent=1).encode()
     described = Document(body, hashlib.sha256(body).hexdigest()[:32])
+    max_age = min(MAX_AGE, int(provider.settings.oidc.key_cache.total_seconds()))
 
     def jwks() -> Document | None:
         provider.keys.refresh_soon()
         ring = provider.keys.ring
-        return None if ring is None else Document(ring.jwks, ring.etag)
+        return None if ring is None else Document(ring.jwks, ring.etag, max_age)
 
     return {OPENID_CONFIGURATION: lambda: described, AUTHORIZATION_SERVER: lambda: described, JWKS: jwks}
 

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from werkzeug.http import parse_etags
+
 from idp.oidc.discovery import Document
 
-FRESH = "public, max-age=300, stale-if-error=86400"
+STALE_IF_ERROR = "stale-if-error=86400"
 # Scripts of any origin may read these documents: they are the same for everybody and hold no secret.
 OPEN = [
     ("Access-Control-Allow-Origin", "*"),
@@ -40,19 +42,20 @@ class Frontmost:
         document = found()
         if document is None:
             headers = [("Retry-After", "2"), ("Cache-Control", "no-store")]
-            return self._send(start, "503 Service Unavailable", UNAVAILABLE, headers)
-        return self._document(environ, start, document)
+            sent = self._send(start, "503 Service Unavailable", UNAVAILABLE, headers)
+        else:
+            sent = self._document(environ, start, document)
+        return [] if method == "HEAD" else sent
 
     def _document(
         self, environ: WSGIEnvironment, start: StartResponse, document: Document
     ) -> Iterable[bytes]:
-        etag = f'"{document.etag}"'
-        headers = [("ETag", etag), ("Cache-Control", FRESH)]
-        if etag in environ.get("HTTP_IF_NONE_MATCH", ""):
+        fresh = f"public, max-age={document.max_age}, {STALE_IF_ERROR}"
+        headers = [("ETag", f'"{document.etag}"'), ("Cache-Control", fresh)]
+        if _is_known(document.etag, environ.get("HTTP_IF_NONE_MATCH")):
             start("304 Not Modified", [*headers, *self._common])
             return []
-        sent = self._send(start, "200 OK", document.body, headers)
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else sent
+        return self._send(start, "200 OK", document.body, headers)
 
     def _other(self, method: str, start: StartResponse) -> Iterable[bytes]:
         allowed = ("Allow", "GET, HEAD, OPTIONS")
@@ -68,3 +71,8 @@ class Frontmost:
         kind = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         start(status, [*kind, *headers, *self._common])
         return [body]
+
+
+def _is_known(etag: str, asked: str | None) -> bool:
+    """Whether the caller has this very document (RFC 9110 section 13.1.2: a list, compared weakly, or `*`)."""
+    return asked is not None and parse_etags(asked).contains_weak(etag)

@@ -1,16 +1,27 @@
-"""The rows of the key ring: private keys sealed under the root secret, made exactly once."""
+"""The rows of the key ring: private keys sealed under the root secret, and what each may become."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Integer, LargeBinary, Text, UniqueConstraint, func, select, update
+from sqlalchemy import (
+    JSON,
+    Integer,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from idp.core.db import Base, UtcDateTime, insert_into
+from idp.core.db import Base, UtcDateTime
 from idp.core.secrets import BadSeal, Vault
-from idp.oidc import keys, revisions
+from idp.oidc import keys
 from idp.oidc.keys import Algorithm, KeyRing, KeyState, RingKey
 
 PURPOSE = "signing-key"
@@ -47,10 +58,27 @@ class SealedKey:
     sealed: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """One key's place in the ring, and when it came there."""
+
+    algorithm: Algorithm
+    kid: str
+    state: KeyState
+    created_at: datetime
+    activated_at: datetime | None
+    retired_at: datetime | None
+
+
+_KNOWN = frozenset(algorithm.value for algorithm in Algorithm)
 _table = Base.metadata.tables["signing_key"]
 _ALL = select(_table.c.kid, _table.c.algorithm, _table.c.state, _table.c.sealed).order_by(
     _table.c.algorithm, _table.c.serial
 )
+_LIVES = select(
+    _table.c.algorithm, _table.c.kid, _table.c.state,
+    _table.c.created_at, _table.c.activated_at, _table.c.retired_at,
+).order_by(_table.c.algorithm, _table.c.serial)  # fmt: skip
 
 
 def read(session: Session) -> tuple[SealedKey, ...]:
@@ -59,75 +87,79 @@ def read(session: Session) -> tuple[SealedKey, ...]:
     return tuple(SealedKey(row.kid, row.algorithm, row.state, row.sealed) for row in rows)
 
 
-def draft() -> tuple[RingKey, ...]:
-    """The keys of a first ring. Making RSA keys takes long: do it while no transaction waits."""
-    states = (KeyState.ACTIVE, KeyState.NEXT)
-    return tuple(_new(algorithm, state) for algorithm in Algorithm for state in states)
+def records(session: Session) -> tuple[KeyRecord, ...]:
+    """The life of every key, in the order in which those of an algorithm were made."""
+    rows = session.execute(_LIVES)
+    return tuple(
+        KeyRecord(Algorithm(row.algorithm), row.kid, KeyState(row.state), *row[3:])
+        for row in rows
+        if row.algorithm in _KNOWN
+    )
 
 
-def ensure(session: Session, drafted: Sequence[RingKey], *, vault: Vault, now: datetime) -> None:
-    """Make the first ring of what was drafted; of two processes one makes each key, the other reads it."""
-    serials = {KeyState.ACTIVE: 1, KeyState.NEXT: 2}
-    made = [_add(session, key, serial=serials[key.state], vault=vault, now=now) for key in drafted]
-    if any(made):
-        revisions.bump(session, revisions.KEYS)
-
-
-def _new(algorithm: Algorithm, state: KeyState) -> RingKey:
-    return RingKey.of(keys.generate(algorithm), algorithm=algorithm, state=state)
-
-
-def _add(session: Session, key: RingKey, *, serial: int, vault: Vault, now: datetime) -> bool:
-    made = session.execute(
-        insert_into(session, _table)
-        .values(
+def add(session: Session, key: RingKey, *, state: KeyState, vault: Vault, now: datetime) -> None:
+    """Write a new key down, sealed; the caller holds the ring."""
+    of_algorithm = _table.c.algorithm == key.algorithm.value
+    last = session.execute(select(func.max(_table.c.serial)).where(of_algorithm)).scalar_one()
+    session.execute(
+        insert(_table).values(
             kid=key.kid,
             algorithm=key.algorithm.value,
-            serial=serial,
-            state=key.state.value,
+            serial=(last or 0) + 1,
+            state=state.value,
             public_jwk=dict(key.public_jwk),
             sealed=vault.seal(PURPOSE, keys.export(key.key), bound_to=key.kid),
             created_at=now,
-            activated_at=now if key.state is KeyState.ACTIVE else None,
+            activated_at=now if state is KeyState.ACTIVE else None,
         )
-        .on_conflict_do_nothing(index_elements=[_table.c.algorithm, _table.c.serial])
-        .returning(_table.c.kid)
-    )
-    return made.scalar_one_or_none() is not None
-
-
-def rotate(session: Session, *, vault: Vault, now: datetime, algorithm: Algorithm) -> None:
-    """Let the next key sign, retire the one that signed, and publish another next one."""
-    following = _new(algorithm, KeyState.NEXT)
-    # First of all: this row's lock lets one rotation at a time go on.
-    revisions.bump(session, revisions.KEYS)
-    _move(session, algorithm, KeyState.ACTIVE, KeyState.RETIRED, retired_at=now)
-    _move(session, algorithm, KeyState.NEXT, KeyState.ACTIVE, activated_at=now)
-    last = session.execute(
-        select(func.max(_table.c.serial)).where(_table.c.algorithm == algorithm.value)
-    ).scalar_one()
-    _add(session, following, serial=last + 1, vault=vault, now=now)
-
-
-def _move(
-    session: Session, algorithm: Algorithm, was: KeyState, becomes: KeyState, **times: datetime
-) -> None:
-    session.execute(
-        update(_table)
-        .where(_table.c.algorithm == algorithm.value, _table.c.state == was.value)
-        .values(state=becomes.value, **times)
     )
 
 
-def open_ring(sealed: Sequence[SealedKey], *, vault: Vault, mark: str) -> KeyRing:
-    """Unseal and import every key. Raises WrongRootSecret."""
+def activate(session: Session, kid: str, *, now: datetime) -> None:
+    """Let a key sign."""
+    _become(session, kid, state=KeyState.ACTIVE.value, activated_at=now)
+
+
+def retire(session: Session, kid: str, *, now: datetime) -> None:
+    """Let a key sign no more."""
+    _become(session, kid, state=KeyState.RETIRED.value, retired_at=now)
+
+
+def _become(session: Session, kid: str, **values: str | datetime) -> None:
+    session.execute(update(_table).where(_table.c.kid == kid).values(**values))
+
+
+def remove(session: Session, kid: str) -> None:
+    """Forget a key: what it signed is refused from now on."""
+    session.execute(delete(_table).where(_table.c.kid == kid))
+
+
+def check_seals(session: Session, vault: Vault) -> None:
+    """See that this is the root secret of the ring, before a key is sealed under it. Raises WrongRootSecret."""
+    for row in read(session):
+        _unseal(row, vault)
+
+
+def open_ring(
+    sealed: Sequence[SealedKey], *, vault: Vault, mark: str, known: KeyRing | None = None
+) -> KeyRing:
+    """Unseal and import every key; those of a ring already known are taken from it. Raises WrongRootSecret."""
+    # A newer version beside us may have made keys of an algorithm of its own: they are for its tokens alone.
+    ours = (row for row in sealed if row.algorithm in _KNOWN)
+    return KeyRing.of([_open(row, vault, known) for row in ours], mark=mark)
+
+
+def _open(row: SealedKey, vault: Vault, known: KeyRing | None) -> RingKey:
+    state = KeyState(row.state)
+    had = None if known is None else known.find(row.kid)
+    if had is not None:
+        return replace(had, state=state)
+    return RingKey.of(keys.restore(_unseal(row, vault)), algorithm=Algorithm(row.algorithm), state=state)
+
+
+def _unseal(row: SealedKey, vault: Vault) -> bytes:
     try:
-        return KeyRing.of([_open(row, vault) for row in sealed], mark=mark)
+        return vault.unseal(PURPOSE, row.sealed, bound_to=row.kid)
     except BadSeal:
         message = "P-9004: the signing keys were sealed under another root secret (PARVIS_SECRET_KEY)"
         raise WrongRootSecret(message) from None
-
-
-def _open(row: SealedKey, vault: Vault) -> RingKey:
-    key = keys.restore(vault.unseal(PURPOSE, row.sealed, bound_to=row.kid))
-    return RingKey.of(key, algorithm=Algorithm(row.algorithm), state=KeyState(row.state))

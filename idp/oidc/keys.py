@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -48,6 +48,9 @@ class KeyState(StrEnum):
     ACTIVE = "active"
     RETIRED = "retired"
 
+
+# What a whole ring has: for each algorithm a key that signs, and one that will.
+PLACES = tuple((algorithm, state) for algorithm in Algorithm for state in (KeyState.ACTIVE, KeyState.NEXT))
 
 # RFC 9864 renames EdDSA to Ed25519, but clients still register the former name; the signature is the same.
 _SIGNATURES = {
@@ -106,14 +109,9 @@ class KeyRing:
         return cls(keys=tuple(keys), mark=mark, jwks=jwks, etag=hashlib.sha256(jwks).hexdigest()[:32])
 
     @property
-    def is_complete(self) -> bool:
-        """Whether every algorithm has a key that signs and one that will."""
-        held = {(key.algorithm, key.state) for key in self.keys}
-        return all(
-            (algorithm, state) in held
-            for algorithm in Algorithm
-            for state in (KeyState.ACTIVE, KeyState.NEXT)
-        )
+    def missing(self) -> tuple[tuple[Algorithm, KeyState], ...]:
+        """The places of a whole ring that have no key."""
+        return missing((key.algorithm, key.state) for key in self.keys)
 
     def signer(self, algorithm: Algorithm) -> RingKey:
         """The key that signs now (StopIteration never happens: a ring is complete before it is used)."""
@@ -150,6 +148,12 @@ class KeyRing:
             return None
         claims = json.loads(parsed.payload)
         return claims if isinstance(claims, dict) else None
+
+
+def missing(held: Iterable[tuple[Algorithm, KeyState]]) -> tuple[tuple[Algorithm, KeyState], ...]:
+    """The places of a whole ring that are not among those held."""
+    taken = set(held)
+    return tuple(place for place in PLACES if place not in taken)
 
 
 _KINDS: dict[str, type[ECKey | RSAKey | OKPKey]] = {"EC": ECKey, "RSA": RSAKey, "OKP": OKPKey}

@@ -33,3 +33,11 @@ def bump(session: Session, topic: str) -> str:
     upsert = insert_into(session, _table).values(topic=topic, mark=mark)
     session.execute(upsert.on_conflict_do_update(index_elements=[_table.c.topic], set_={"mark": mark}))
     return mark
+
+
+def hold(session: Session, topic: str) -> None:
+    """Let nobody else change a topic until this transaction ends; its mark stays as it is."""
+    upsert = insert_into(session, _table).values(topic=topic, mark=new_id())
+    session.execute(
+        upsert.on_conflict_do_update(index_elements=[_table.c.topic], set_={"mark": _table.c.mark})
+    )
