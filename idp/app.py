@@ -8,6 +8,7 @@ from flask_limiter import Limiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from idp.account.views import blueprint as account_pages
+from idp.admin.views import blueprint as admin_api
 from idp.authenticators.blocked_passwords import BlockedPasswords
 from idp.authenticators.hash_gate import HashGate
 from idp.authenticators.password import Passwords
@@ -120,3 +121,6 @@ def _add_pages(app: Flask, parts: Parts) -> None:
     app.register_blueprint(activation_pages(enrolments))
     app.register_blueprint(account_pages(kit))
     app.register_blueprint(wiring.blueprint(kit, parts.provider, login))
+    app.register_blueprint(
+        admin_api(kit, gate=wiring.gate(parts.provider), key_facts=wiring.key_facts(parts.provider))
+    )

@@ -168,8 +168,9 @@ def config_apply() -> None:
 @config.command("show")
 def config_show() -> None:
     """The effective settings, secrets masked, as JSON."""
-    settings = settings_or_exit()
-    click.echo(json.dumps(settings.model_dump(mode="json"), indent=2, ensure_ascii=False))
+    from idp.core.settings import shown
+
+    click.echo(json.dumps(shown(settings_or_exit()), indent=2, ensure_ascii=False))
 
 
 @main.command()

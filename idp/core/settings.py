@@ -1,14 +1,19 @@
 """The settings: one frozen tree, read once from `config/parvis.toml`, secret files and the environment."""
 
+import re
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from idp.core.durations import Duration
+
+
+# `//user:password@` of an address.
+_PASSWORD = re.compile(r"(//[^/@:]*:)[^/@]*@")
 
 
 class Section(BaseModel):
@@ -255,3 +260,10 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def shown(settings: Settings) -> dict[str, Any]:
+    """The settings as JSON for an operator's eyes: secrets masked, and passwords inside addresses too."""
+    document: dict[str, Any] = settings.model_dump(mode="json")
+    document["limits"]["storage"] = _PASSWORD.sub(r"\1**********@", settings.limits.storage)
+    return document

@@ -152,7 +152,9 @@ def redeem(
     """
     code_hash = secrets.fingerprint(code)
     bound = _binding(client_id, redirect_uri, challenge_of(verifier))
-    row = session.execute(_SPEND, {"code": code_hash, "bound": bound, "key": jkt, "instant": now}).one_or_none()
+    row = session.execute(
+        _SPEND, {"code": code_hash, "bound": bound, "key": jkt, "instant": now}
+    ).one_or_none()
     if row is None:
         return _explain(session, code_hash, client_id=client_id, now=now)
     return Redeemed(

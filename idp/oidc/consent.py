@@ -18,7 +18,6 @@ OF_SCOPE = {
     "email": "Votre adresse email",
     "member": "Votre numéro d’adhérent",
     claims.MEMBER_DATA: "Vos remboursements, votre contrat, votre carte, vos devis, vos messages et vos documents",
-    claims.DEVICES: "La liste de vos appareils de confiance, et le droit d’en retirer",
     claims.OFFLINE: "Garder cet accès après votre déconnexion, sans que vous soyez là",
 }
 OF_CLAIM = {

@@ -1,17 +1,21 @@
 """How the app takes OpenID Connect in: its pages and endpoints, and the layer before Flask."""
 
+from collections.abc import Callable
 from datetime import datetime
 
-from flask import Flask
+from flask import Flask, Response
 from sqlalchemy.orm import Session
 
 from idp.core.clock import Clock, SystemClock
-from idp.oidc import codes, denied, discovery, grants, pushed, used_once
+from idp.oidc import bearer, codes, denied, discovery, grants, key_schedule, pushed, used_once, userinfo
+from idp.oidc.bearer import TokenRefusal
+from idp.oidc.key_schedule import Schedule
 from idp.oidc.frontmost import Frontmost
 from idp.oidc.provider import Provider
 from idp.oidc.views import blueprint
+from idp.web.kit import Call
 
-__all__ = ["blueprint", "front", "purge"]
+__all__ = ["blueprint", "front", "gate", "key_facts", "purge"]
 
 
 def front(app: Flask, provider: Provider, clock: Clock | None = None) -> None:
@@ -21,6 +25,43 @@ def front(app: Flask, provider: Provider, clock: Clock | None = None) -> None:
     app.wsgi_app = Frontmost(  # type: ignore[assignment, method-assign]
         app.wsgi_app, discovery.documents(provider), https=https
     )
+
+
+def gate(provider: Provider) -> Callable[[Call, str], str | Response]:
+    """How other endpoints of ours take access tokens: the client that presents one, or the refusal."""
+
+    def admit(call: Call, scope: str) -> str | Response:
+        given = bearer.presented(call.request)
+        if isinstance(given, TokenRefusal):
+            return userinfo.refused(given, scope)
+        access = bearer.accept(
+            call.session,
+            given,
+            method=call.request.method,
+            path=call.request.path,
+            scope=scope,
+            provider=provider,
+            snapshot=provider.snapshot(call.session, now=call.now),
+            now=call.now,
+        )
+        if isinstance(access, TokenRefusal):
+            return userinfo.refused(access, scope)
+        # A member's token never carries such a scope; should it ever, it opens nothing here.
+        return (
+            access.client.client_id if access.grant is None else userinfo.refused(TokenRefusal.SCOPE, scope)
+        )
+
+    return admit
+
+
+def key_facts(provider: Provider) -> Callable[[Session, datetime], list[dict[str, str | int | None]]]:
+    """What an administrator may know of the key ring, in JSON."""
+    schedule = Schedule.of(provider.settings, provider.spaces)
+
+    def facts(session: Session, now: datetime) -> list[dict[str, str | int | None]]:
+        return [fact.as_json() for fact in key_schedule.describe(session, schedule=schedule, now=now)]
+
+    return facts
 
 
 def purge(session: Session, *, now: datetime) -> None:

@@ -131,6 +131,7 @@ CLIENTS = {
         "scope": "nothing:here",
         "serves": ["https://claims.example.org", AUDIENCE],
     },
+    "both": {"grant_types": ["authorization_code", "client_credentials"], "scope": "openid admin:read"},
     "wide": {"audiences": ["https://claims.example.org", "https://other.example.org/api"]},
     "partner": {
         "first_party": False,
