@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from idp.core.durations import Duration
 
-
 # `//user:password@` of an address.
 _PASSWORD = re.compile(r"(//[^/@:]*:)[^/@]*@")
 

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from idp.core.clock import Clock, SystemClock
 from idp.oidc import bearer, codes, denied, discovery, grants, key_schedule, pushed, used_once, userinfo
 from idp.oidc.bearer import TokenRefusal
-from idp.oidc.key_schedule import Schedule
 from idp.oidc.frontmost import Frontmost
+from idp.oidc.key_schedule import Schedule
 from idp.oidc.provider import Provider
 from idp.oidc.views import blueprint
 from idp.web.kit import Call
