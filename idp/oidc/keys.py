@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from joserfc import jws
@@ -175,8 +176,9 @@ def export(key: PrivateKey) -> bytes:
     return json.dumps(key.as_dict(private=True)).encode()
 
 
+@lru_cache(maxsize=64)
 def restore(exported: bytes) -> PrivateKey:
-    """The private key that `export` wrote; slow for RSA (30 ms), so it is done once for each ring."""
+    """The private key that `export` wrote; slow for RSA (30 ms), so a ring that changed imports its new keys only."""
     document = json.loads(exported)
     return _KINDS[document["kty"]].import_key(document)
 
