@@ -168,6 +168,8 @@ class Authorization:
             return self._give(visit, request, live, snapshot)
         if Prompt.NONE in request.prompts:
             return self._error(visit, request, _silent_refusal(request, shortfall))
+        if request.pushed_uri is not None:
+            pushed.keep_longer(visit.session, request.pushed_uri, now=visit.now)
         return self._login.begin(visit, demand)
 
     def _give(

@@ -10,6 +10,8 @@ from idp.core import secrets
 from idp.core.db import Base, UtcDateTime
 
 PREFIX = "urn:ietf:params:oauth:request_uri:"
+# What nobody opened is forgotten soon: anybody may push for a public client.
+UNOPENED = timedelta(minutes=10)
 # A sign-in that a pushed request began may lead through an enrolment, whose mail is good for a day.
 REMEMBERED = timedelta(hours=25)
 
@@ -36,6 +38,7 @@ _FIND = select(_table.c.parameters).where(
     _table.c.spent_at.is_(None),
     _table.c.expires_at > bindparam("instant"),
 )
+_KEEP = update(_table).where(_table.c.handle_hash == bindparam("handle")).values(forget_at=bindparam("until"))
 _SPEND = (
     update(_table)
     .where(_table.c.handle_hash == bindparam("handle"), _table.c.spent_at.is_(None))
@@ -62,7 +65,7 @@ def keep(
             "parameters": {name: list(values) for name, values in parameters.items()},
             "created_at": now,
             "expires_at": now + lifetime,
-            "forget_at": now + lifetime + REMEMBERED,
+            "forget_at": now + lifetime + UNOPENED,
         },
     )
     return PREFIX + handle
@@ -76,6 +79,11 @@ def find(session: Session, request_uri: str, *, client_id: str, now: datetime) -
     values = {"handle": _hash(request_uri), "client": client_id, "instant": now}
     found: dict[str, list[str]] | None = session.execute(_FIND, values).scalar_one_or_none()
     return found
+
+
+def keep_longer(session: Session, request_uri: str, *, now: datetime) -> None:
+    """Keep a request whose sign-in begins now until that may be over."""
+    session.execute(_KEEP, {"handle": _hash(request_uri), "until": now + REMEMBERED})
 
 
 def spend(session: Session, request_uri: str, *, now: datetime) -> bool:

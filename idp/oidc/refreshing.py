@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from idp.core import audit
-from idp.oidc import issuing, refresh_tokens
+from idp.oidc import issuing, refresh_tokens, resources
 from idp.oidc.clients import Client
 from idp.oidc.grants import LiveGrant
 from idp.oidc.issuing import Given
@@ -43,7 +43,7 @@ def refresh(
     session: Session, asked: Refreshing, *, provider: Provider, ring: KeyRing, now: datetime
 ) -> dict[str, Any] | Beyond | None:
     """The token response; None when the token gives nothing (RFC 6749 section 6)."""
-    client = asked.client
+    client, allowed = asked.client, resources.allowed(asked.client, provider.settings)
     found = refresh_tokens.use(
         session, asked.token, client=client, vault=provider.vault, settings=provider.settings, now=now
     )
@@ -52,7 +52,7 @@ def refresh(
             audit.record(session, now=now, event="refresh.reused", client_id=client.client_id)
         return None
     grant = found.grant
-    profile = _owner(session, grant, now=now)
+    profile = _owner(session, grant, client, now=now)
     beyond = _beyond(asked, grant)
     if profile is None or not _holds_the_key(client, grant, asked.jkt):
         # Whoever has a stolen token but not its key must not be able to use it up.
@@ -61,9 +61,15 @@ def refresh(
     if beyond is not None:
         refresh_tokens.put_back(session, found)
         return beyond
+    # What the client may not have any more, it does not get again.
+    scopes = tuple(scope for scope in asked.scopes or grant.scopes if scope in client.scopes)
+    targets = tuple(name for name in asked.resources or grant.resources if name in allowed)
+    if not scopes or bool(targets) != bool(asked.resources or grant.resources):
+        refresh_tokens.put_back(session, found)
+        return None
     given = Given(
-        scopes=asked.scopes or grant.scopes,
-        resources=asked.resources or grant.resources,
+        scopes=scopes,
+        resources=targets,
         jkt=asked.jkt,
         refresh_token=found.token,
     )
@@ -72,10 +78,10 @@ def refresh(
     )
 
 
-def _owner(session: Session, grant: LiveGrant, *, now: datetime) -> Profile | None:
+def _owner(session: Session, grant: LiveGrant, client: Client, *, now: datetime) -> Profile | None:
     """The member, while the account is as it was, and the session lives unless the grant outlives it."""
     profile = accounts.profile(session, grant.account_id)
-    if profile is None or profile.epoch != grant.epoch:
+    if profile is None or profile.epoch != grant.epoch or profile.population not in client.populations:
         return None
     if not grant.offline and sessions.by_row(session, grant.session_id, now=now) is None:
         return None

@@ -185,6 +185,16 @@ def test_long_states_and_nonces_come_back_whole(world, size):
     assert answer["state"] == "s" * size
 
 
+def test_one_that_nobody_opened_is_forgotten_soon_and_one_being_answered_is_not(rp, world):
+    opened = pushed_uri(rp, rp.ask())
+    pushed_uri(rp, rp.ask())
+    authorize(world.browser(), "pushing", opened)
+
+    with world.database.transaction() as session:
+        pushed.purge(session, now=world.clock.now() + timedelta(hours=1))
+        assert session.query(pushed.PushedRequest).count() == 1
+
+
 def test_the_handle_is_kept_as_a_fingerprint_and_purged(rp, world):
     uri = pushed_uri(rp, rp.ask())
 
