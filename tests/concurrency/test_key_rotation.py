@@ -214,6 +214,7 @@ def test_in_an_emergency_the_old_key_is_refused_at_once_everywhere_and_members_g
     here, there = hosts
     browser = here.signed_in()
     before = here.party("reader").tokens(browser)
+    family = here.party("refreshing").tokens(browser)
     stolen = kids(here, KeyState.ACTIVE)[0]
     assert there.party("reader").userinfo(before["access_token"]).status_code == 200
 
@@ -230,3 +231,6 @@ def test_in_an_emergency_the_old_key_is_refused_at_once_everywhere_and_members_g
     after = here.party("reader").tokens(browser)
     assert CachingClient(there).failure(after["id_token"]) is None
     assert there.party("reader").userinfo(after["access_token"]).status_code == 200
+    refreshed = there.party("refreshing").refresh(family["refresh_token"])
+    assert refreshed.status_code == 200
+    assert there.party("refreshing").userinfo(refreshed.json["access_token"]).status_code == 200
