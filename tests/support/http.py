@@ -46,8 +46,8 @@ class ScriptedHttp:
         self.reached = threading.Event()
         self.let_go = threading.Event()
         self._script: deque[object] = deque()
-        self._server = ThreadingHTTPServer((HOST, 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server((HOST, 0), _Handler)
+        self._server.outer = self
         if tls is not None:
             self._server.socket = tls.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
@@ -61,6 +61,9 @@ class ScriptedHttp:
     def script(self, *answers: object) -> None:
         self._script.extend(answers)
 
+    def next_answer(self) -> object:
+        return self._script.popleft() if self._script else 200
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -71,62 +74,68 @@ class ScriptedHttp:
         self._thread.join()
         self._server.server_close()
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        outer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            timeout = 10
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    outer: ScriptedHttp
 
-            def answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                told = outer._script.popleft() if outer._script else 200
-                if told is Fault.HANG:
-                    outer.reached.set()
-                    outer.let_go.wait()
-                    return
-                outer.received.append(Received(self.command, self.path, dict(self.headers), body))
-                outer.reached.set()
-                self._tell(told)
 
-            def _tell(self, told: object) -> None:
-                if told is Fault.CUT:
-                    self.close_connection = True
-                elif told is Fault.DRIP_HEAD:
-                    self._drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 1000)
-                elif told is Fault.DRIP_BODY:
-                    self._drip(b" " * 1000, after=b"HTTP/1.1 200 OK\r\n\r\n")
-                else:
-                    status, headers, content = told if isinstance(told, tuple) else (told, {}, b"")
-                    self.send_response(status)
-                    for name, value in headers.items():
-                        self.send_header(name, value)
-                    self.end_headers()
-                    self.wfile.write(content)
+class _Handler(BaseHTTPRequestHandler):
+    timeout = 10
+    server: _Server
 
-            def _drip(self, data: bytes, *, after: bytes = b"") -> None:
-                self.wfile.write(after)
-                for byte in data:
-                    if outer.let_go.wait(0.02):
-                        return
-                    self.wfile.write(bytes([byte]))
-                    self.wfile.flush()
+    @property
+    def outer(self) -> ScriptedHttp:
+        return self.server.outer
 
-            def handle(self) -> None:
-                # The other side may hang up whenever it likes.
-                try:
-                    super().handle()
-                except (OSError, ssl.SSLError):
-                    self.close_connection = True
+    def answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        told = self.outer.next_answer()
+        if told is Fault.HANG:
+            self.outer.reached.set()
+            self.outer.let_go.wait()
+            return
+        self.outer.received.append(Received(self.command, self.path, dict(self.headers), body))
+        self.outer.reached.set()
+        self._tell(told)
 
-            def finish(self) -> None:
-                try:
-                    super().finish()
-                except (OSError, ValueError):
-                    self.close_connection = True
+    def _tell(self, told: object) -> None:
+        if told is Fault.CUT:
+            self.close_connection = True
+        elif told is Fault.DRIP_HEAD:
+            self._drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 1000)
+        elif told is Fault.DRIP_BODY:
+            self._drip(b" " * 1000, after=b"HTTP/1.1 200 OK\r\n\r\n")
+        else:
+            status, headers, content = told if isinstance(told, tuple) else (told, {}, b"")
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
 
-            def log_message(self, *_: object) -> None:
+    def _drip(self, data: bytes, *, after: bytes = b"") -> None:
+        self.wfile.write(after)
+        for byte in data:
+            if self.outer.let_go.wait(0.02):
                 return
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
 
-            do_GET = do_POST = answer  # noqa: N815 (http.server's names)
+    def handle(self) -> None:
+        # The other side may hang up whenever it likes.
+        try:
+            super().handle()
+        except (OSError, ssl.SSLError):
+            self.close_connection = True
 
-        return Handler
+    def finish(self) -> None:
+        try:
+            super().finish()
+        except (OSError, ValueError):
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        return
+
+    do_GET = do_POST = answer  # noqa: N815 (http.server's names)
