@@ -1,4 +1,4 @@
-"""What runs beside the requests: the worker with its purges and key schedule, and the application of client files."""
+"""What runs beside the requests: the worker with all it does, the register import, and client files."""
 
 from datetime import datetime
 from functools import partial
@@ -9,7 +9,9 @@ from idp.authenticators import trusted_device
 from idp.captcha import service as captcha
 from idp.core import throttles
 from idp.core.clock import Clock, SystemClock
+from idp.core.courier import Courier
 from idp.core.db import Database
+from idp.core.mail_courier import mail_courier
 from idp.core.mailer import mailer_from_url
 from idp.core.secrets import Vault
 from idp.core.settings import Settings
@@ -17,9 +19,11 @@ from idp.core.spaces import BadSpace, Spaces
 from idp.core.worker import Worker
 from idp.login import interaction
 from idp.oidc import client_rows, key_care, wiring
+from idp.oidc.backchannel import logout_courier
 from idp.oidc.client_rows import Applied
 from idp.oidc.clients import BadClient
 from idp.oidc.key_schedule import Schedule
+from idp.oidc.provider import Provider
 from idp.sessions import service as sessions
 from idp.subjects import accounts, enrolments, one_time
 from idp.subjects.register_import import RegisterImporter
@@ -32,7 +36,10 @@ class ApplyFailed(Exception):
 
 def make_worker(settings: Settings, *, clock: Clock | None = None) -> Worker:
     """The worker of this installation."""
-    database = Database(settings.database_url.get_secret_value(), pool_size=2)
+    # A connection for each thread that may need one at the same time as the others: two couriers and their
+    # hands, and the chores. One that waits for a relying party holds none.
+    database = Database(settings.database_url.get_secret_value(), pool_size=4)
+    clock = clock or SystemClock()
     vault = Vault.from_root(settings.secret_key.get_secret_value())
     spaces = Spaces.read(settings.spaces_dir)
     schedule = Schedule.of(settings, spaces)
@@ -45,11 +52,8 @@ def make_worker(settings: Settings, *, clock: Clock | None = None) -> Worker:
 
     return Worker(
         database=database,
-        vault=vault,
-        mailer=mailer_from_url(settings.mail.url.get_secret_value(), exchange=settings.mail.timeout),
-        spaces=spaces,
-        clock=clock or SystemClock(),
-        settings=settings,
+        clock=clock,
+        couriers=_couriers(settings, database, vault=vault, spaces=spaces, clock=clock),
         housekeeping=(
             throttles.purge,
             one_time.purge,
@@ -64,6 +68,22 @@ def make_worker(settings: Settings, *, clock: Clock | None = None) -> Worker:
     )
 
 
+def _couriers(
+    settings: Settings, database: Database, *, vault: Vault, spaces: Spaces, clock: Clock
+) -> tuple[Courier, ...]:
+    """What delivers the outbox, one for each channel."""
+    mails = mail_courier(
+        database=database,
+        vault=vault,
+        mailer=mailer_from_url(settings.mail.url.get_secret_value(), exchange=settings.mail.timeout),
+        spaces=spaces,
+        clock=clock,
+        settings=settings,
+    )
+    provider = Provider(settings=settings, vault=vault, database=database, spaces=spaces)
+    return mails, logout_courier(provider, database=database, clock=clock)
+
+
 def make_importer(settings: Settings, database: Database, *, now: datetime) -> RegisterImporter:
     """The importer of this installation; accounts of members who left end with the import."""
     return RegisterImporter(
@@ -73,8 +93,14 @@ def make_importer(settings: Settings, database: Database, *, now: datetime) -> R
             number_pattern=settings.directory.member_number_pattern,
             code_pattern=settings.directory.access_code_pattern,
         ),
-        on_left=partial(accounts.end_for_members, now=now),
+        on_left=partial(end_for_members, now=now),
     )
+
+
+def end_for_members(session: Session, member_ids: list[str], *, now: datetime) -> None:
+    """End the accounts of members who left, and have the services of their sessions told."""
+    ended = accounts.end_for_members(session, member_ids, now=now)
+    sessions.end_for_accounts(session, ended, now=now)
 
 
 def apply_clients(settings: Settings) -> Applied:

@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import traceback
+from pathlib import Path
 
 import structlog
 
@@ -27,3 +29,9 @@ def prepare(*, level: int = logging.INFO) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def accident(problem: Exception) -> dict[str, str]:
+    """An accident for the log: its class and its place. Its text, or a trace, may hold an address or a code."""
+    place = traceback.extract_tb(problem.__traceback__)[-1]
+    return {"problem": type(problem).__name__, "at": f"{Path(place.filename).name}:{place.lineno}"}

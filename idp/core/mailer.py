@@ -19,12 +19,13 @@ from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 
 from idp.core.mail_templates import Rendered
+from idp.core.outcomes import Accepted, Outcome, Postponed, Refused
 
 # A server that answers a byte at a time is cut off here, well before the outbox's lease ends.
 LONGEST = timedelta(seconds=30)
@@ -63,29 +64,6 @@ class Security(StrEnum):
     NONE = "smtp"
     STARTTLS = "smtp+starttls"
     TLS = "smtps"
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The mail server took the mail."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The mail server will never take this mail; `reason` is a class of error, never an address."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Postponed:
-    """Not now. `outage`: the server itself could not be used, so that other mails would fare no better."""
-
-    reason: str
-    outage: bool = False
-
-
-Outcome: TypeAlias = Accepted | Refused | Postponed
 
 
 class Mailer(Protocol):

@@ -1,10 +1,11 @@
-"""The outbox: mails written in the transaction of their cause, delivered after it, and scrubbed once sent."""
+"""The outbox: mails and logouts written in the transaction of their cause, delivered after it, then scrubbed."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -27,7 +28,7 @@ from idp.core.secrets import Vault
 
 PURPOSE = "outbox"
 # Longer than one delivery may take (`mailer.LONGEST`) and the minute by which two hosts' clocks may differ,
-# so that nobody takes over a mail that is on its way.
+# so that nobody takes over what is on its way.
 LEASE = timedelta(seconds=120)
 BACK_OFF = tuple(timedelta(seconds=wait) for wait in (30, 60, 120, 300, 900, 1800))
 GIVE_UP = timedelta(days=2)
@@ -35,8 +36,15 @@ KEPT = timedelta(days=30)
 PURGED_AT_ONCE = 1000
 
 
+class Channel(StrEnum):
+    """How something leaves; what one channel meets holds up no other."""
+
+    MAIL = "mail"
+    LOGOUT = "logout"
+
+
 class State(StrEnum):
-    """What became of a mail."""
+    """What became of a delivery."""
 
     QUEUED = "queued"
     SENT = "sent"
@@ -54,13 +62,17 @@ class DeliveryStatus(StrEnum):
 
 
 class OutboxMessage(Base):
-    """One mail for one cause. `sealed` holds the address and the values; it is empty once settled."""
+    """One delivery for one cause. `sealed` holds what is to be said, and to whom; it is empty once settled.
+
+    `lane` names the other side, where there are several: what goes to one of them holds up no other.
+    """
 
     __tablename__ = "outbox"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     cause: Mapped[str] = mapped_column(Text, unique=True)
-    channel: Mapped[str] = mapped_column(Text, server_default="mail")
+    channel: Mapped[str] = mapped_column(Text, server_default=Channel.MAIL.value)
+    lane: Mapped[str] = mapped_column(Text, server_default="")
     kind: Mapped[str] = mapped_column(Text)
     space: Mapped[str] = mapped_column(Text)
     locale: Mapped[str] = mapped_column(Text)
@@ -76,7 +88,13 @@ class OutboxMessage(Base):
 
 
 _QUEUED = OutboxMessage.state == State.QUEUED.value
-Index("ix_outbox_due", OutboxMessage.not_before, sqlite_where=_QUEUED, postgresql_where=_QUEUED)
+Index(
+    "ix_outbox_due",
+    OutboxMessage.channel,
+    OutboxMessage.not_before,
+    sqlite_where=_QUEUED,
+    postgresql_where=_QUEUED,
+)
 Index("ix_outbox_created_at", OutboxMessage.created_at)
 # Rows are changed by statements that decide races; no object in memory needs to follow.
 _PLAIN = {"synchronize_session": False}
@@ -84,10 +102,11 @@ _PLAIN = {"synchronize_session": False}
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A mail that one worker holds until `lease`, an instant that no other claim of this row ever has."""
+    """A delivery that one worker holds until `lease`, an instant that no other claim of this row ever has."""
 
     id: int
     cause: str
+    lane: str
     kind: str
     space: str
     locale: str
@@ -98,7 +117,7 @@ class Claim:
     lease: datetime
 
     def is_over(self, now: datetime) -> bool:
-        """Whether it is too late to send: its code expired, or it was tried for two days."""
+        """Whether it is too late to send: it expired, or it was tried for two days."""
         return self.created_at + GIVE_UP <= now or (self.expires_at is not None and self.expires_at <= now)
 
 
@@ -121,15 +140,45 @@ def enqueue(
     overtakes is never sent. Raises `mail_templates.BadMail` when the kind or its values are wrong.
     """
     mail_templates.check(kind, context)
-    contents = json.dumps({"recipient": recipient, "context": dict(context)}).encode()
+    return put(
+        session,
+        vault=vault,
+        now=now,
+        channel=Channel.MAIL,
+        kind=kind,
+        contents={"recipient": recipient, "context": dict(context)},
+        cause=cause,
+        space=space,
+        locale=locale,
+        expires_at=expires_at,
+    )
+
+
+def put(
+    session: Session,
+    *,
+    vault: Vault,
+    now: datetime,
+    channel: Channel,
+    kind: str,
+    contents: Mapping[str, Any],
+    cause: str,
+    space: str,
+    locale: str,
+    lane: str = "",
+    expires_at: datetime | None = None,
+) -> int | None:
+    """Queue one delivery in the caller's transaction; its number, or None when this cause has its own already."""
     row = (
         insert_into(session, OutboxMessage)
         .values(
             cause=cause,
+            channel=channel.value,
+            lane=lane,
             kind=str(kind),
             space=space,
             locale=locale,
-            sealed=vault.seal(PURPOSE, contents, bound_to=cause),
+            sealed=vault.seal(PURPOSE, json.dumps(contents).encode(), bound_to=cause),
             state=State.QUEUED.value,
             created_at=now,
             expires_at=expires_at,
@@ -142,9 +191,15 @@ def enqueue(
     return session.execute(row).scalar_one_or_none()
 
 
+def contents_of(vault: Vault, claim: Claim) -> dict[str, Any]:
+    """What is to be said, and to whom; raises `secrets.BadSeal`."""
+    contents: dict[str, Any] = json.loads(vault.unseal(PURPOSE, claim.sealed, bound_to=claim.cause))
+    return contents
+
+
 def unseal(vault: Vault, claim: Claim) -> tuple[str, dict[str, str]]:
     """The address and the values of a mail; raises `secrets.BadSeal`."""
-    contents = json.loads(vault.unseal(PURPOSE, claim.sealed, bound_to=claim.cause))
+    contents = contents_of(vault, claim)
     return contents["recipient"], contents["context"]
 
 
@@ -166,30 +221,36 @@ _STATUS = {
 }
 
 
-def queue_depth(session: Session) -> int:
-    """How many mails wait."""
-    return session.execute(select(func.count()).select_from(OutboxMessage).where(_QUEUED)).scalar_one()
+def queue_depth(session: Session, channel: Channel = Channel.MAIL) -> int:
+    """How many mails wait, or deliveries of another channel."""
+    waiting = select(func.count()).select_from(OutboxMessage).where(*_waiting(channel))
+    return session.execute(waiting).scalar_one()
 
 
-def oldest_waiting(session: Session) -> datetime | None:
+def oldest_waiting(session: Session, channel: Channel = Channel.MAIL) -> datetime | None:
     """When the oldest waiting mail was written; None when nothing waits."""
-    return session.execute(select(func.min(OutboxMessage.created_at)).where(_QUEUED)).scalar_one()
+    oldest = select(func.min(OutboxMessage.created_at)).where(*_waiting(channel))
+    return session.execute(oldest).scalar_one()
 
 
-def has_due(session: Session, *, now: datetime) -> bool:
-    """Whether there is anything to claim or to expire; takes no lock."""
+def has_due(session: Session, *, now: datetime, channel: Channel, but: Collection[str] = ()) -> bool:
+    """Whether a channel has anything to claim or to expire, `but` those lanes; takes no lock."""
     due = select(OutboxMessage.id).where(
-        _QUEUED, _nobody_holds_it(now), or_(OutboxMessage.not_before <= now, _too_late(now))
+        *_waiting(channel, but),
+        _nobody_holds_it(now),
+        or_(OutboxMessage.not_before <= now, _too_late(now)),
     )
     return session.execute(due.limit(1)).first() is not None
 
 
-def claim_due(session: Session, *, now: datetime, limit: int) -> Sequence[Claim]:
-    """Take up to `limit` due mails for this worker alone, in one statement."""
+def claim_due(
+    session: Session, *, now: datetime, limit: int, channel: Channel, but: Collection[str] = ()
+) -> Sequence[Claim]:
+    """Take up to `limit` due deliveries of a channel for this worker alone, in one statement; none of `but`'s lanes."""
     lease = now + LEASE
     due = (
         select(OutboxMessage.id)
-        .where(_QUEUED, OutboxMessage.not_before <= now, _nobody_holds_it(now))
+        .where(*_waiting(channel, but), OutboxMessage.not_before <= now, _nobody_holds_it(now))
         .order_by(OutboxMessage.not_before, OutboxMessage.id)
         .limit(limit)
         # PostgreSQL: two workers pass by each other's rows. SQLite has one writer at a time and ignores it.
@@ -203,6 +264,7 @@ def claim_due(session: Session, *, now: datetime, limit: int) -> Sequence[Claim]
         .returning(
             OutboxMessage.id,
             OutboxMessage.cause,
+            OutboxMessage.lane,
             OutboxMessage.kind,
             OutboxMessage.space,
             OutboxMessage.locale,
@@ -213,26 +275,26 @@ def claim_due(session: Session, *, now: datetime, limit: int) -> Sequence[Claim]
         )
     )
     rows = session.execute(take, execution_options=_PLAIN).all()
-    return sorted((Claim(*row, lease=lease) for row in rows), key=lambda taken: taken.id)
+    return sorted((Claim(**row._asdict(), lease=lease) for row in rows), key=lambda taken: taken.id)
 
 
-def expire(session: Session, *, now: datetime) -> int:
-    """Give up the mails that came too late, and scrub them; how many there were."""
+def expire(session: Session, *, now: datetime, channel: Channel) -> int:
+    """Give up what came too late, and scrub it; how many there were."""
     change = (
         update(OutboxMessage)
-        .where(_QUEUED, _too_late(now), _nobody_holds_it(now))
+        .where(*_waiting(channel), _too_late(now), _nobody_holds_it(now))
         .values(state=State.EXPIRED.value, sealed=b"", claimed_until=None)
     )
     return len(session.execute(change.returning(OutboxMessage.id), execution_options=_PLAIN).all())
 
 
 def mark_sent(session: Session, claim: Claim, *, now: datetime) -> bool:
-    """The mail server has it: scrub the mail. False when the lease was lost meanwhile."""
+    """The other side has it: scrub it. False when the lease was lost meanwhile."""
     return _settle(session, claim, _scrubbed(State.SENT, claim).values(sent_at=now, last_error=None))
 
 
 def mark_refused(session: Session, claim: Claim, *, reason: str) -> bool:
-    """The mail server will never take it: scrub the mail, keep the class of the error."""
+    """The other side will never take it: scrub it, keep the class of the error."""
     return _settle(session, claim, _scrubbed(State.REFUSED, claim).values(last_error=reason))
 
 
@@ -251,12 +313,12 @@ def postpone(session: Session, claim: Claim, *, reason: str, now: datetime) -> b
 
 
 def release(session: Session, claim: Claim) -> bool:
-    """Give an untried mail back."""
+    """Give an untried delivery back."""
     return _settle(session, claim, update(OutboxMessage).values(claimed_until=None))
 
 
 def purge(session: Session, *, now: datetime) -> int:
-    """Delete mails that were settled 30 days ago or more, a thousand at most; how many there were."""
+    """Delete what was settled 30 days ago or more, a thousand at most; how many there were."""
     old = (
         select(OutboxMessage.id)
         .where(OutboxMessage.created_at <= now - KEPT, OutboxMessage.state != State.QUEUED.value)
@@ -264,6 +326,11 @@ def purge(session: Session, *, now: datetime) -> int:
     )
     gone = delete(OutboxMessage).where(OutboxMessage.id.in_(old)).returning(OutboxMessage.id)
     return len(session.execute(gone, execution_options=_PLAIN).all())
+
+
+def _waiting(channel: Channel, but: Collection[str] = ()) -> tuple[ColumnElement[bool], ...]:
+    conditions = (_QUEUED, OutboxMessage.channel == channel.value)
+    return (*conditions, OutboxMessage.lane.not_in(but)) if but else conditions
 
 
 def _nobody_holds_it(now: datetime) -> ColumnElement[bool]:

@@ -86,4 +86,6 @@ def metadata(settings: Settings) -> dict[str, object]:
         "display_values_supported": ["page"],
         "ui_locales_supported": ["fr"],
         "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
     }

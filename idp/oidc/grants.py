@@ -1,5 +1,7 @@
 """What one authorization gave: one row to which all its tokens refer, and whose revocation ends them all."""
 
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -127,6 +129,15 @@ def revoke(session: Session, grant_id: str, *, now: datetime) -> bool:
     """End all that a grant gave; whether it was alive until now."""
     revoked = session.execute(_REVOKE, {"grant": grant_id, "instant": now})
     return revoked.scalar_one_or_none() is not None
+
+
+def clients_by_session(session: Session, session_ids: Collection[str]) -> Mapping[str, frozenset[str]]:
+    """The clients to which each of these sessions gave something, whether or not it was revoked since."""
+    held = select(table.c.session_id, table.c.client_id).where(table.c.session_id.in_(session_ids)).distinct()
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in session.execute(held):
+        found[row.session_id].add(row.client_id)
+    return {session_id: frozenset(names) for session_id, names in found.items()}
 
 
 def purge(session: Session, *, now: datetime) -> None:

@@ -40,6 +40,7 @@ class Kind(StrEnum):
     ACCESS_TOKEN = "at+jwt"
     # A type of its own: signed userinfo has the members of an ID token and must never pass for one.
     USERINFO = "userinfo+jwt"
+    LOGOUT_TOKEN = "logout+jwt"
 
 
 class KeyState(StrEnum):

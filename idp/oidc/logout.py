@@ -8,7 +8,7 @@ from flask import Response
 
 from idp.login import interaction as interactions
 from idp.login import service as signing_in
-from idp.oidc import answers, claims, hints
+from idp.oidc import answers, claims, grants, hints
 from idp.oidc.clients import Client
 from idp.oidc.provider import Provider, Snapshot
 from idp.sessions import service as sessions
@@ -54,8 +54,7 @@ class Logout:
         wish = self._wish(parameters, snapshot)
         if wish is None:
             return visit.see_other(PATH)
-        visit.space = self._provider.spaces[wish.client.space]
-        live = signing_in.live_session(visit)
+        live = self._enter_space(visit, wish)
         if live is not None and not self._is_of(wish, live):
             # Somebody else sits here now: that person is asked, and then led back.
             return visit.see_other(f"{PATH}?{urlencode(parameters)}")
@@ -65,19 +64,19 @@ class Logout:
     def page(self, visit: Visit) -> Response:
         """« Voulez-vous vous déconnecter ? », or the news that nobody is signed in."""
         wish = self._wish(_known(visit.request.args), self._provider.snapshot(visit.session, now=visit.now))
-        self._enter_space(visit, wish)
-        if signing_in.live_session(visit) is None:
+        live = self._enter_space(visit, wish)
+        if live is None:
             return self._leave(visit, wish)
         if wish is not None and wish.redirect_uri is not None:
             visit.send_forms_to(wish.redirect_uri)
         back = visit.kit.door_of(visit.session, visit.space) or "/compte"
-        return visit.page("deconnexion.html", mode="ask", home_url=back)
+        services = self._services_of(visit, live)
+        return visit.page("deconnexion.html", mode="ask", home_url=back, services=services)
 
     def confirmed(self, visit: Visit) -> Response:
         """The member's own click on « Se déconnecter »."""
         wish = self._wish(_known(visit.request.args), self._provider.snapshot(visit.session, now=visit.now))
-        self._enter_space(visit, wish)
-        self._end(visit, signing_in.live_session(visit))
+        self._end(visit, self._enter_space(visit, wish))
         return self._leave(visit, wish)
 
     def _wish(self, parameters: Mapping[str, str], snapshot: Snapshot) -> Wish | None:
@@ -96,9 +95,21 @@ class Logout:
     def _is_of(self, wish: Wish, live: LiveSession) -> bool:
         return claims.subject_of(wish.client, live.account_id, vault=self._provider.vault) == wish.sub
 
-    def _enter_space(self, visit: Visit, wish: Wish | None) -> None:
+    def _enter_space(self, visit: Visit, wish: Wish | None) -> LiveSession | None:
+        """The session to end, and its page in the look of the client that asks, or else of the session's own space."""
+        secret = visit.cookie(signing_in.SESSION)
+        live = None if secret is None else sessions.to_end(visit.session, secret)
         if wish is not None:
             visit.space = self._provider.spaces[wish.client.space]
+        elif live is not None:
+            visit.space = self._provider.spaces.get(live.space) or visit.space
+        return live
+
+    def _services_of(self, visit: Visit, live: LiveSession) -> list[str]:
+        """The names of the services that the session let the member into."""
+        held = grants.clients_by_session(visit.session, [live.id]).get(live.id, frozenset())
+        known = self._provider.snapshot(visit.session, now=visit.now).clients
+        return sorted(client.client_name for name in held if (client := known.get(name)) is not None)
 
     def _end(self, visit: Visit, live: LiveSession | None) -> None:
         """End the session everywhere: tokens that name it are refused from now on."""

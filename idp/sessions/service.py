@@ -1,5 +1,6 @@
 """Sessions of the provider: opened with a new secret, found by its fingerprint, ended at once everywhere."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,6 +44,7 @@ class SessionRow(Base):
     told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+# A short index over what is still to be done, however many sessions have ended.
 _UNTOLD = and_(SessionRow.ended_at.is_not(None), SessionRow.told_at.is_(None))
 Index("ix_session_untold", SessionRow.ended_at, sqlite_where=_UNTOLD, postgresql_where=_UNTOLD)
 
@@ -145,10 +147,21 @@ def by_sid(session: Session, sid: str, *, now: datetime) -> LiveSession | None:
     return _judge(row, idle=None, absolute=None, now=now)
 
 
-def by_row(session: Session, row_id: str, *, now: datetime) -> LiveSession | None:
-    """The session of a row's id, when it has not ended."""
-    row = session.execute(_LIVE.where(SessionRow.id == row_id, SessionRow.expires_at > now)).one_or_none()
-    return _judge(row, idle=None, absolute=None, now=now)
+def by_row(session: Session, row_id: str, *, now: datetime, hold: bool = False) -> LiveSession | None:
+    """The session of a row's id, when it has not ended.
+
+    With `hold` it cannot end before this transaction does: whoever ends it afterwards sees what was given here.
+    """
+    wanted = _LIVE.where(SessionRow.id == row_id, SessionRow.expires_at > now)
+    if hold:
+        wanted = wanted.with_for_update(read=True, of=SessionRow)
+    return _judge(session.execute(wanted).one_or_none(), idle=None, absolute=None, now=now)
+
+
+def to_end(session: Session, secret: str) -> LiveSession | None:
+    """The session that a cookie names, however long it was idle: signing out must end it all the same."""
+    row = session.execute(_LIVE.where(SessionRow.secret_hash == secrets.fingerprint(secret))).one_or_none()
+    return None if row is None else _as_it_is(row)
 
 
 def _judge(row, *, idle: timedelta | None, absolute: timedelta | None, now: datetime) -> LiveSession | None:  # type: ignore[no-untyped-def]  # noqa: ANN001 (a Core row has no nameable type)
@@ -158,6 +171,10 @@ def _judge(row, *, idle: timedelta | None, absolute: timedelta | None, now: date
         return None
     if absolute is not None and now - row.created_at > absolute:
         return None
+    return _as_it_is(row)
+
+
+def _as_it_is(row) -> LiveSession:  # type: ignore[no-untyped-def]  # noqa: ANN001 (as above)
     return LiveSession(
         id=row.id,
         sid=row.sid,
@@ -221,6 +238,51 @@ def end_for_device(session: Session, device_id: str, *, now: datetime, but: str 
         .values(ended_at=now)
         .execution_options(synchronize_session=False)
     )
+
+
+def end_for_accounts(session: Session, account_ids: Collection[str], *, now: datetime) -> None:
+    """End the sessions of accounts that ended or changed; their raised epoch voids them, this has it told."""
+    session.execute(
+        update(SessionRow)
+        .where(SessionRow.account_id.in_(account_ids), SessionRow.ended_at.is_(None))
+        .values(ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A session that has ended, of which the services that hold its tokens are to be told."""
+
+    id: str
+    sid: str
+    account_id: str
+    space: str
+
+
+def has_untold(session: Session) -> bool:
+    """Whether a session has ended of which nobody was told yet; takes no lock."""
+    return session.execute(select(SessionRow.id).where(_UNTOLD).limit(1)).first() is not None
+
+
+def take_untold(session: Session, *, now: datetime, limit: int) -> Sequence[Ended]:
+    """Take up to `limit` ended sessions, once: the caller queues in this transaction what is to be told."""
+    untold = (
+        select(SessionRow.id)
+        .where(_UNTOLD)
+        .order_by(SessionRow.ended_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("untold")
+    )
+    take = (
+        update(SessionRow)
+        .where(SessionRow.id.in_(select(untold.c.id)))
+        .values(told_at=now)
+        .returning(SessionRow.id, SessionRow.sid, SessionRow.account_id, SessionRow.space)
+        .execution_options(synchronize_session=False)
+    )
+    return [Ended(row.id, row.sid, row.account_id, row.space) for row in session.execute(take)]
 
 
 def purge(session: Session, *, now: datetime) -> None:

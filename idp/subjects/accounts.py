@@ -149,11 +149,13 @@ def rest_second_step(session: Session, account_id: str, *, until: datetime) -> N
     session.execute(update(Account).where(Account.id == account_id).values(second_step_rests_until=until))
 
 
-def end_for_members(session: Session, member_ids: list[str], *, now: datetime) -> None:
-    """End the accounts of members who left; a raised epoch ends their sessions and devices."""
-    session.execute(
+def end_for_members(session: Session, member_ids: list[str], *, now: datetime) -> list[str]:
+    """End the accounts of members who left; a raised epoch voids their sessions and devices. Returns their ids."""
+    ended = (
         update(Account)
         .where(Account.member_id.in_(member_ids), Account.ended_at.is_(None))
         .values(ended_at=now, updated_at=now, epoch=Account.epoch + 1)
+        .returning(Account.id)
         .execution_options(synchronize_session=False)
     )
+    return list(session.execute(ended).scalars())

@@ -16,8 +16,9 @@ from sqlalchemy.exc import DBAPIError
 
 from idp.core import outbox
 from idp.core.db import Base, Database
+from idp.core.mail_courier import mail_courier
 from idp.core.mailer import mailer_from_url
-from idp.core.outbox import DeliveryStatus, OutboxMessage
+from idp.core.outbox import Channel, DeliveryStatus, OutboxMessage
 from idp.core.secrets import Vault
 from idp.core.spaces import Spaces
 from idp.core.worker import Worker
@@ -41,17 +42,16 @@ class Post:
         self.server = server
         self.clock = ManualClock(NOW)
         self.spaces = Spaces.read(ROOT / "config/spaces")
-        self.worker = self.new_worker()
+        self.courier = self.new_courier()
 
-    def new_worker(self, *, url=None, on=None, vault=None, chores=()):
-        return Worker(
+    def new_courier(self, *, url=None, on=None, vault=None):
+        return mail_courier(
             database=on or self.database,
             vault=vault or self.vault,
             mailer=mailer_from_url(url or self.server.url, exchange=timedelta(seconds=0.5)),
             spaces=self.spaces,
             clock=self.clock,
             settings=self.settings,
-            housekeeping=chores,
             poll=timedelta(milliseconds=10),
         )
 
@@ -91,11 +91,11 @@ def post(database, vault, settings):
 
 
 class Running:
-    """A worker at work in a thread of its own."""
+    """Couriers at work, each in a thread of its own."""
 
-    def __init__(self, *workers):
+    def __init__(self, *couriers):
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=worker.run, args=(self._stop,)) for worker in workers]
+        self._threads = [threading.Thread(target=courier.run, args=(self._stop,)) for courier in couriers]
 
     def __enter__(self):
         for thread in self._threads:
@@ -121,8 +121,8 @@ def wait_for(condition):
 def test_a_mail_is_delivered_once_and_scrubbed(post):
     number = post.put()
 
-    post.worker.deliver_once()
-    post.worker.deliver_once()
+    post.courier.deliver_once()
+    post.courier.deliver_once()
 
     (received,) = post.server.received
     assert received.to == (MEMBER,)
@@ -137,7 +137,7 @@ def test_a_cause_that_is_rolled_back_is_never_mailed(post):
         post.enqueue(session, cause="sign-in:1:code:1")
         session.rollback()
 
-    post.worker.deliver_once()
+    post.courier.deliver_once()
 
     assert post.server.received == []
 
@@ -147,13 +147,13 @@ def test_a_temporary_refusal_is_tried_again_after_a_wait_and_makes_one_mail(post
     number = post.put()
     post.server.script(step, "451 4.7.1 come back later")
 
-    post.worker.deliver_once()
+    post.courier.deliver_once()
     post.clock.advance(FIRST_WAIT - timedelta(seconds=1))
-    post.worker.deliver_once()
+    post.courier.deliver_once()
     assert post.server.received == []
     assert post.status(number) is DeliveryStatus.QUEUED
     post.clock.advance(timedelta(seconds=1))
-    post.worker.deliver_once()
+    post.courier.deliver_once()
 
     assert len(post.server.received) == 1
     assert post.status(number) is DeliveryStatus.ACCEPTED
@@ -163,9 +163,9 @@ def test_a_permanent_refusal_is_final_scrubbed_and_told(post):
     number = post.put()
     post.server.script("RCPT", f"550 5.1.1 <{MEMBER}> unknown")
 
-    post.worker.deliver_once()
+    post.courier.deliver_once()
     post.clock.advance(timedelta(days=1))
-    post.worker.deliver_once()
+    post.courier.deliver_once()
 
     assert post.server.received == []
     assert post.status(number) is DeliveryStatus.REFUSED
@@ -177,11 +177,11 @@ def test_a_server_that_hangs_costs_one_try_and_no_mail(post):
     numbers = [post.put(f"cause:{each}") for each in range(3)]
     post.server.script("DATA", Fault.HANG)
 
-    assert post.worker.deliver_once().outage
+    assert post.courier.deliver_once().outage
     assert post.server.received == []
-    post.worker.deliver_once()
+    post.courier.deliver_once()
     post.clock.advance(FIRST_WAIT)
-    post.worker.deliver_once()
+    post.courier.deliver_once()
 
     assert len(post.server.received) == 3
     assert {post.status(number) for number in numbers} == {DeliveryStatus.ACCEPTED}
@@ -191,11 +191,11 @@ def test_a_cut_after_the_mail_was_kept_sends_it_again_under_the_same_message_id(
     post.put()
     post.server.script("KEPT", Fault.CUT)
 
-    post.worker.deliver_once()
+    post.courier.deliver_once()
     post.clock.advance(FIRST_WAIT)
-    post.worker.deliver_once()
+    post.courier.deliver_once()
     post.clock.advance(timedelta(hours=1))
-    post.worker.deliver_once()
+    post.courier.deliver_once()
 
     first, second = post.server.received
     assert first.message["Message-ID"] == second.message["Message-ID"]
@@ -207,7 +207,7 @@ def test_two_causes_have_two_message_ids(post):
     post.put("cause:1")
     post.put("cause:2")
 
-    post.worker.deliver_once()
+    post.courier.deliver_once()
 
     assert len({received.message["Message-ID"] for received in post.server.received}) == 2
 
@@ -215,7 +215,7 @@ def test_two_causes_have_two_message_ids(post):
 def test_a_server_that_is_down_is_no_storm_and_loses_nothing(post):
     port = free_port()
     numbers = [post.put(f"cause:{each}") for each in range(30)]
-    down = post.new_worker(url=f"smtp://127.0.0.1:{port}")
+    down = post.new_courier(url=f"smtp://127.0.0.1:{port}")
 
     assert down.deliver_once().outage
     assert sum(post.look(number).attempts for number in numbers) == 1
@@ -223,7 +223,7 @@ def test_a_server_that_is_down_is_no_storm_and_loses_nothing(post):
 
     with ScriptedSmtp() as server:
         post.clock.advance(FIRST_WAIT)
-        up = post.new_worker(url=server.url)
+        up = post.new_courier(url=server.url)
         for _ in range(3):
             up.deliver_once()
         assert len(server.received) == 30
@@ -233,10 +233,10 @@ def test_a_code_that_expired_while_waiting_is_not_sent(post):
     number = post.put(expires_at=NOW + timedelta(minutes=10))
     post.server.script("RCPT", *["451 later"] * 4)
     for _ in range(4):
-        post.worker.deliver_once()
+        post.courier.deliver_once()
         post.clock.advance(timedelta(minutes=5))
 
-    post.worker.deliver_once()
+    post.courier.deliver_once()
 
     assert post.server.received == []
     assert post.status(number) is DeliveryStatus.EXPIRED
@@ -246,10 +246,10 @@ def test_a_code_that_expired_while_waiting_is_not_sent(post):
 def test_a_code_that_expires_in_the_worker_s_hands_is_not_sent(post):
     number = post.put(expires_at=NOW + timedelta(seconds=1))
     with post.database.transaction() as session:
-        (claim,) = outbox.claim_due(session, now=NOW, limit=1)
+        (claim,) = outbox.claim_due(session, now=NOW, limit=1, channel=Channel.MAIL)
     post.clock.advance(timedelta(seconds=1))
 
-    post.worker._settle(claim, post.worker._attempt(claim))
+    post.courier._settle(claim, post.courier._attempt(claim))
 
     assert post.server.received == []
     assert post.status(number) is DeliveryStatus.EXPIRED
@@ -260,7 +260,7 @@ def test_a_hostile_address_is_refused_and_holds_up_nobody(post, recipient):
     hostile = post.put("cause:1", recipient=recipient)
     post.put("cause:2")
 
-    post.worker.deliver_once()
+    post.courier.deliver_once()
 
     assert post.status(hostile) is DeliveryStatus.REFUSED
     assert post.look(hostile).last_error == "address"
@@ -271,7 +271,7 @@ def test_a_mail_that_cannot_be_written_waits_for_a_better_version_and_holds_up_n
     lost = post.put("cause:1", space="closed-last-year")
     post.put("cause:2")
 
-    post.worker.deliver_once()
+    post.courier.deliver_once()
 
     assert post.status(lost) is DeliveryStatus.QUEUED
     assert post.look(lost).sealed != b""
@@ -280,12 +280,12 @@ def test_a_mail_that_cannot_be_written_waits_for_a_better_version_and_holds_up_n
 
 def test_a_worker_with_another_root_secret_destroys_nothing(post):
     number = post.put()
-    stranger = post.new_worker(vault=Vault.from_root("another root secret of 32 letters"))
+    stranger = post.new_courier(vault=Vault.from_root("another root secret of 32 letters"))
 
     stranger.deliver_once()
     assert post.status(number) is DeliveryStatus.QUEUED
     post.clock.advance(FIRST_WAIT)
-    post.new_worker().deliver_once()
+    post.new_courier().deliver_once()
 
     assert len(post.server.received) == 1
 
@@ -295,7 +295,7 @@ def test_two_workers_at_once_send_each_mail_once(post):
     causes = [post.put(f"cause:{each}", recipient=f"member{each}@example.org") for each in range(60)]
     others = [Database(post.database.engine.url.render_as_string(hide_password=False)) for _ in range(2)]
 
-    with Running(*(post.new_worker(on=other) for other in others)):
+    with Running(*(post.new_courier(on=other) for other in others)):
         wait_for(lambda: len(post.server.received) >= len(causes))
 
     for other in others:
@@ -309,11 +309,11 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from idp.core.db import Database
+from idp.core.mail_courier import mail_courier
 from idp.core.mailer import mailer_from_url
 from idp.core.secrets import Vault
 from idp.core.settings import Settings
 from idp.core.spaces import Spaces
-from idp.core.worker import Worker
 
 class Frozen:
     def now(self):
@@ -322,7 +322,7 @@ class Frozen:
 vault = Vault.from_root(sys.stdin.readline().strip())
 settings = Settings(secret_key="k" * 32, pepper="p" * 32)
 spaces = Spaces.read(Path("config/spaces"))
-Worker(
+mail_courier(
     database=Database(sys.argv[1]), vault=vault, mailer=mailer_from_url(sys.argv[2]), spaces=spaces,
     clock=Frozen(), settings=settings,
 ).deliver_once()
@@ -349,7 +349,7 @@ def test_a_mail_outlives_a_worker_that_is_killed_before_it_could_say_so(post, st
     assert post.server.reached.wait(PATIENCE)
     os.kill(dying.pid, signal.SIGKILL)
     dying.wait()
-    survivor = post.new_worker()
+    survivor = post.new_courier()
     survivor.deliver_once()
     assert len(post.server.received) == copies - 1
     post.clock.advance(outbox.LEASE)
@@ -370,10 +370,10 @@ def test_a_mail_that_was_sent_while_the_database_failed_is_not_sent_again(post):
     post.server.handle_DATA = fail_meanwhile
 
     with pytest.raises(DBAPIError):
-        post.worker.deliver_once()
+        post.courier.deliver_once()
     execute(post.database, "ALTER TABLE outbox_away RENAME TO outbox")
     assert post.status(number) is DeliveryStatus.QUEUED
-    post.worker.deliver_once()
+    post.courier.deliver_once()
 
     assert len(post.server.received) == 1
     assert post.status(number) is DeliveryStatus.ACCEPTED
@@ -387,7 +387,7 @@ def execute(database, statement):
 def test_a_worker_waits_for_its_database_and_goes_on_by_itself(post, tmp_path):
     late = Database(f"sqlite:///{tmp_path}/later/parvis.db")
 
-    with Running(post.new_worker(on=late)):
+    with Running(post.new_courier(on=late)):
         threading.Event().wait(0.1)
         (tmp_path / "later").mkdir()
         Base.metadata.create_all(late.engine)
@@ -408,7 +408,7 @@ def test_a_worker_that_is_told_to_stop_finishes_its_mail_and_gives_the_others_ba
         return await keep(*arguments)
 
     post.server.handle_DATA = stop_at_the_first
-    post.new_worker().run(stop)
+    post.new_courier().run(stop)
 
     assert len(post.server.received) == 1
     assert [post.look(number).claimed_until for number in numbers] == [None] * 5
@@ -424,8 +424,8 @@ def test_a_slow_batch_gives_the_rest_back_before_its_lease_ends(post):
         return await keep(*arguments)
 
     post.server.handle_DATA = slowly
-    worker = post.new_worker()
-    worker.deliver_once()
+    courier = post.new_courier()
+    courier.deliver_once()
 
     assert len(post.server.received) == 1
     assert [post.look(number).claimed_until for number in numbers] == [None] * 3
@@ -434,7 +434,7 @@ def test_a_slow_batch_gives_the_rest_back_before_its_lease_ends(post):
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_no_address_and_no_code_can_be_read_in_the_files_of_the_database(post):
     post.put("cause:1")
-    post.worker.deliver_once()
+    post.courier.deliver_once()
     post.put("cause:2", expires_at=NOW)
     post.put("cause:3")
 
@@ -454,7 +454,7 @@ def test_the_log_of_a_mail_holds_neither_its_address_nor_its_code(post):
     post.server.script("RCPT", f"550 5.1.1 <{MEMBER}> unknown")
 
     with structlog.testing.capture_logs() as entries:
-        post.worker.deliver_once()
+        post.courier.deliver_once()
 
     outcomes = {entry["outcome"] for entry in entries if "outcome" in entry}
     assert outcomes == {"postponed KeyError", "refused address", "refused recipient-550", "accepted"}
@@ -468,7 +468,8 @@ def test_housekeeping_goes_on_when_one_chore_fails(post):
     def broken(session, *, now):
         raise RuntimeError
 
-    worker = post.new_worker(chores=[broken, lambda session, *, now: done.append((session.is_active, now))])
+    chores = [broken, lambda session, *, now: done.append((session.is_active, now))]
+    worker = Worker(database=post.database, clock=post.clock, couriers=(), housekeeping=chores)
 
     worker.keep_house()
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any
 
+from idp.core.mail_courier import mail_courier
 from idp.core.mailer import mailer_from_url
-from idp.core.worker import Worker
 from tests.support.smtp import ScriptedSmtp
 
 LINK = re.compile(r"https?://\S+")
@@ -61,7 +61,7 @@ class Mailbox:
         server.received.clear()
         self._server = server
         self._issuer = parts.settings.issuer
-        self._worker = Worker(
+        self._courier = mail_courier(
             database=parts.database,
             vault=parts.vault,
             mailer=mailer_from_url(server.url),
@@ -72,7 +72,7 @@ class Mailbox:
 
     def deliver(self) -> None:
         """Let the worker send everything that is due."""
-        while self._worker.deliver_once().taken:
+        while self._courier.deliver_once().taken:
             pass
 
     def all(self, to: str | None = None, subject: str = "") -> list[Mail]:

@@ -60,6 +60,8 @@ def _add_columns() -> None:
         "ix_session_untold", "session", ["ended_at"], sqlite_where=untold, postgresql_where=untold
     )
     op.add_column("outbox", sa.Column("channel", sa.Text(), nullable=False, server_default="mail"))
+    op.add_column("outbox", sa.Column("lane", sa.Text(), nullable=False, server_default=""))
+    _index_the_queue("channel", "not_before")
     op.add_column("client", sa.Column("origin", sa.Text(), nullable=False, server_default="file"))
     op.add_column("client", sa.Column("registration_token_hash", sa.Text(), nullable=True))
     op.add_column(
@@ -85,6 +87,12 @@ def _add_columns() -> None:
         op.add_column("token_grant", column)
 
 
+def _index_the_queue(*columns: str) -> None:
+    queued = sa.text("state = 'queued'")
+    op.drop_index("ix_outbox_due", table_name="outbox")
+    op.create_index("ix_outbox_due", "outbox", columns, sqlite_where=queued, postgresql_where=queued)
+
+
 def downgrade() -> None:
     for table in ("consent", "denied_token", "used_identifier", "pushed_request"):
         op.drop_table(table)
@@ -97,6 +105,8 @@ def downgrade() -> None:
         op.drop_column("authorization_code", column)
     for column in ("registration_token_hash", "origin"):
         op.drop_column("client", column)
+    _index_the_queue("not_before")
+    op.drop_column("outbox", "lane")
     op.drop_column("outbox", "channel")
     op.drop_index("ix_session_untold", table_name="session")
     op.drop_column("session", "told_at")

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from idp.core import outbox
 from idp.core.mail_templates import BadMail
-from idp.core.outbox import DeliveryStatus, OutboxMessage
+from idp.core.outbox import Channel, DeliveryStatus, OutboxMessage
 from idp.core.secrets import BadSeal, Vault
 
 NOW = datetime(2026, 3, 12, 13, 0, tzinfo=UTC)
@@ -36,7 +36,7 @@ def put_many(database, vault, count):
 
 def take(database, *, now=NOW, limit=10):
     with database.transaction() as session:
-        return outbox.claim_due(session, now=now, limit=limit)
+        return outbox.claim_due(session, now=now, limit=limit, channel=Channel.MAIL)
 
 
 def settle(database, change, claim, **how):
@@ -191,8 +191,8 @@ def test_a_mail_that_comes_too_late_is_given_up_and_scrubbed(database, vault, ex
         number = put(session, vault, expires_at=expires_at)
 
     with database.transaction() as session:
-        assert outbox.expire(session, now=given_up_at - timedelta(seconds=1)) == 0
-        assert outbox.expire(session, now=given_up_at) == 1
+        assert outbox.expire(session, now=given_up_at - timedelta(seconds=1), channel=Channel.MAIL) == 0
+        assert outbox.expire(session, now=given_up_at, channel=Channel.MAIL) == 1
 
     assert status(database, number) is DeliveryStatus.EXPIRED
     assert row(database, number).sealed == b""
@@ -204,7 +204,7 @@ def test_a_mail_on_its_way_is_not_given_up(database, vault):
     take(database)
 
     with database.transaction() as session:
-        assert outbox.expire(session, now=NOW + timedelta(seconds=6)) == 0
+        assert outbox.expire(session, now=NOW + timedelta(seconds=6), channel=Channel.MAIL) == 0
 
 
 def test_the_queue_is_counted_with_the_age_of_its_oldest_mail(database, vault):
@@ -236,7 +236,7 @@ def test_purging_deletes_what_was_settled_a_month_ago_and_nothing_that_waits(dat
 def test_nothing_is_due_when_all_is_sent_waiting_or_held(database, vault):
     def due(now):
         with database.reading() as session:
-            return outbox.has_due(session, now=now)
+            return outbox.has_due(session, now=now, channel=Channel.MAIL)
 
     assert not due(NOW)
     put_many(database, vault, 1)
