@@ -1,11 +1,18 @@
 """OIDC RP-Initiated Logout 1.0: a redirect needs a genuine hint and an exactly registered address."""
 
+import re
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jwt
 import pytest
+from bs4 import BeautifulSoup
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import select
 
+from idp.oidc import key_rows
+from idp.oidc.keys import Algorithm
+from idp.sessions.service import SessionRow
 from tests.protocol.party import back_at
 
 BYE = "http://127.0.0.1:9/reader/bye"
@@ -95,23 +102,153 @@ def test_an_address_that_is_not_exactly_registered_is_never_called(rp, member, a
     assert is_signed_out(member, rp)
 
 
-def altered(token):
-    header, claims, _ = token.split(".")
-    return {
-        "none": jwt.encode(jwt.decode(token, options={"verify_signature": False}), None, "none"),
-        "foreign key": jwt.encode(jwt.decode(token, options={"verify_signature": False}), "k" * 32, "HS256"),
+def resigned(token, key, algorithm):
+    """The same claims and the same `kid`, under another signature."""
+    claims = jwt.decode(token, options={"verify_signature": False})
+    kid = jwt.get_unverified_header(token)["kid"]
+    return jwt.encode(claims, key, algorithm, headers={"kid": kid, "typ": "JWT"})
+
+
+# The seven cases of the OpenID Foundation's suite in which no browser may be led back, each made of a good hint.
+NO_REDIRECT = {
+    "no hint": lambda _: {"post_logout_redirect_uri": BYE, "state": "x"},
+    "hint turned into alg none": lambda hint: {
+        "id_token_hint": resigned(hint, None, "none"),
+        "post_logout_redirect_uri": BYE,
+        "state": "x",
+    },
+    "hint signed by a foreign key": lambda hint: {
+        "id_token_hint": resigned(hint, ec.generate_private_key(ec.SECP256R1()), "ES256"),
+        "post_logout_redirect_uri": BYE,
+        "state": "x",
+    },
+    "unregistered address": lambda hint: {
+        "id_token_hint": hint,
+        "post_logout_redirect_uri": "https://evil.example/",
+        "state": "x",
+    },
+    "query added to the address": lambda hint: {
+        "id_token_hint": hint,
+        "post_logout_redirect_uri": f"{BYE}?foo=bar",
+        "state": "x",
+    },
+    "no address": lambda hint: {"id_token_hint": hint, "state": "x"},
+    "only state": lambda _: {"state": "x"},
+}
+
+
+@pytest.mark.parametrize("case", NO_REDIRECT)
+def test_the_member_stays_on_a_page_and_is_led_nowhere_even_after_the_click(rp, member, case):
+    given = NO_REDIRECT[case](rp.tokens(member)["id_token"])
+
+    page = leave(member, **given)
+    while page.status_code == 303:
+        assert page.location.startswith("/")
+        page = member.get(page.location)
+    if "Voulez-vous vous déconnecter" in page.text:
+        assert not is_signed_out(member, rp), "a look ends nothing"
+        page = member.submit(page)
+
+    assert page.status_code == 200
+    assert "Vous êtes déconnecté(e)" in page.text
+    assert BYE not in page.text
+    assert is_signed_out(member, rp)
+
+
+@pytest.mark.parametrize("kind", ["symmetric key", "no signature", "rubbish", "another issuer"])
+def test_a_hint_that_we_did_not_sign_proves_nothing(rp, member, kind):
+    hint = rp.tokens(member)["id_token"]
+    header, claims, _ = hint.split(".")
+    forged = {
+        "symmetric key": resigned(hint, "k" * 32, "HS256"),
         "no signature": f"{header}.{claims}.",
         "rubbish": "rubbish",
-    }
+        "another issuer": jwt.encode({"iss": "https://evil.example", "aud": "reader"}, "k" * 32, "HS256"),
+    }[kind]
 
-
-@pytest.mark.parametrize("kind", ["none", "foreign key", "no signature", "rubbish"])
-def test_a_hint_that_we_did_not_sign_leads_nowhere(rp, member, kind):
-    hint = altered(rp.tokens(member)["id_token"])[kind]
-
-    asks_first(member, leave(member, id_token_hint=hint, post_logout_redirect_uri=BYE))
+    asks_first(member, leave(member, id_token_hint=forged, post_logout_redirect_uri=BYE))
 
     assert not is_signed_out(member, rp)
+
+
+def test_a_hint_signed_by_a_key_that_has_retired_is_as_good(rp, member, world):
+    hint = rp.tokens(member)["id_token"]
+    with world.database.transaction() as session:
+        key_rows.rotate(session, vault=world.parts.vault, now=world.clock.now(), algorithm=Algorithm.ES256)
+    world.clock.advance(timedelta(minutes=20))
+
+    assert leave(member, id_token_hint=hint, post_logout_redirect_uri=BYE).location == BYE
+    assert is_signed_out(member, rp)
+
+
+def test_the_state_comes_back_as_it_was_whatever_is_in_it(rp, member):
+    state = "a b&c=d#é/?%41+\"'<>"
+
+    response = leave(
+        member, id_token_hint=rp.tokens(member)["id_token"], post_logout_redirect_uri=BYE, state=state
+    )
+
+    parts = urlsplit(response.location)
+    assert f"{parts.scheme}://{parts.netloc}{parts.path}" == BYE
+    assert parse_qsl(parts.query) == [("state", state)]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"logout_hint": "m1234567@example.org"}, {"ui_locales": "de fr-CA xx"}, {"unknown": "x"}, {"client_id": "reader"}],
+)  # fmt: skip
+def test_other_parameters_are_never_an_error(rp, member, more):
+    hint = rp.tokens(member)["id_token"]
+
+    response = leave(member, id_token_hint=hint, post_logout_redirect_uri=BYE, state="x", **more)
+
+    assert response.location == f"{BYE}?state=x"
+
+
+def test_the_page_says_that_signing_out_holds_everywhere_and_where(rp, member, world):
+    rp.tokens(member)
+    world.party("poster").tokens(member)
+
+    page = asks_first(member, leave(member))
+    done = member.submit(page)
+
+    assert "La déconnexion vaut partout" in page.text
+    assert "Service reader" in page.text
+    assert "Service poster" in page.text
+    assert "Service public" not in page.text
+    assert "Votre session est fermée partout" in done.text
+
+
+def test_the_member_may_stay_signed_in_and_is_led_back(rp, member):
+    page = asks_first(member, leave(member))
+
+    link = BeautifulSoup(page.text, "html.parser").find("a", string=re.compile("Rester connecté"))
+
+    assert link["href"] == "/compte"
+    assert not is_signed_out(member, rp)
+
+
+@pytest.mark.parametrize("hinted", [True, False])
+def test_a_session_is_ended_however_long_it_was_idle(rp, member, world, hinted):
+    hint = rp.tokens(member)["id_token"]
+    world.clock.advance(timedelta(hours=2))
+
+    if hinted:
+        leave(member, id_token_hint=hint)
+    else:
+        member.submit(asks_first(member, leave(member)))
+
+    with world.database.reading() as session:
+        assert session.execute(select(SessionRow.ended_at)).scalars().all() == [world.clock.now()]
+
+
+def test_the_page_wears_the_look_of_the_session_s_own_space(world):
+    world.add_member("9000001", population="elu")
+    browser = world.signed_in("9000001", space="elu")
+
+    page = asks_first(browser, leave(browser))
+
+    assert "/theme/elu.css" in page.text
 
 
 def test_an_access_token_is_no_hint(rp, member):
