@@ -90,7 +90,7 @@ def run() -> None:
 
 @main.command()
 def worker() -> None:
-    """Deliver mails, purge what is over and rotate the signing keys, until SIGTERM; any number may run."""
+    """Deliver mails and logouts, purge what is over and rotate the signing keys, until SIGTERM; any number may run."""
     from idp.core import logs
     from idp.housekeeping import make_worker
 

@@ -246,3 +246,35 @@ def test_nothing_is_due_when_all_is_sent_waiting_or_held(database, vault):
     settle(database, outbox.postpone, claim, reason="timeout", now=NOW)
     assert not due(NOW)
     assert due(NOW + timedelta(seconds=30))
+
+
+def put_call(session, vault, cause, lane):
+    return outbox.put(
+        session,
+        vault=vault,
+        now=NOW,
+        channel=Channel.LOGOUT,
+        lane=lane,
+        kind="backchannel-logout",
+        contents={"sid": cause},
+        cause=cause,
+        space="adherent",
+        locale="fr",
+    )
+
+
+def test_channels_and_lanes_are_taken_apart(database, vault):
+    with database.transaction() as session:
+        mail = put(session, vault)
+        calls = [put_call(session, vault, f"logout:{lane}", lane) for lane in ("a", "b")]
+
+    with database.transaction() as session:
+        (first,) = outbox.claim_due(session, now=NOW, limit=10, channel=Channel.LOGOUT, but={"a"})
+        (second,) = outbox.claim_due(session, now=NOW, limit=10, channel=Channel.LOGOUT)
+        assert not outbox.has_due(session, now=NOW, channel=Channel.LOGOUT)
+        assert outbox.queue_depth(session) == 1
+        assert outbox.queue_depth(session, Channel.LOGOUT) == 2
+
+    assert [second.id, first.id] == calls
+    assert (first.lane, outbox.contents_of(vault, first)) == ("b", {"sid": "logout:b"})
+    assert [claim.id for claim in take(database)] == [mail]

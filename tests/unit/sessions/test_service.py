@@ -170,3 +170,38 @@ def test_the_purge_keeps_what_is_younger_than_ninety_days(session, account, spac
         sessions.purge(session, now=clock.now())
 
     assert len(session.execute(select(SessionRow)).all()) == 1
+
+
+def test_the_sessions_of_an_account_end_together(session, account, space, clock):
+    secrets = [open_one(session, account, space, clock)[1] for _ in range(2)]
+
+    sessions.end_for_accounts(session, [account.id], now=clock.now())
+
+    assert [find(session, secret, space, clock) for secret in secrets] == [None, None]
+    assert len(sessions.take_untold(session, now=clock.now(), limit=10)) == 2
+
+
+def test_a_session_can_be_ended_however_long_it_was_idle_but_only_once(session, opened, space, clock):
+    row_id, secret = opened
+    clock.advance(hours=5)
+    assert find(session, secret, space, clock) is None
+
+    assert sessions.to_end(session, secret).id == row_id
+
+    assert sessions.end(session, row_id, now=clock.now())
+    assert sessions.to_end(session, secret) is None
+    assert sessions.to_end(session, "another secret") is None
+
+
+def test_of_an_ended_session_others_are_told_once_oldest_first(session, account, space, clock):
+    rows = [open_one(session, account, space, clock)[0] for _ in range(3)]
+    assert not sessions.has_untold(session)
+    for row_id in rows[:2]:
+        clock.advance(seconds=1)
+        sessions.end(session, row_id, now=clock.now())
+
+    assert sessions.has_untold(session)
+    taken = [sessions.take_untold(session, now=clock.now(), limit=1) for _ in range(3)]
+
+    assert [[ended.id for ended in some] for some in taken] == [[rows[0]], [rows[1]], []]
+    assert not sessions.has_untold(session)
