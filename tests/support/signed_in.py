@@ -16,6 +16,7 @@ from idp.core.spaces import Spaces
 from idp.core.worker import Worker
 from idp.oidc import client_rows, grants
 from idp.oidc.backchannel import KIND, logout_courier
+from idp.oidc.grants import LiveGrant
 from idp.oidc.provider import Provider
 from idp.sessions import service as sessions
 from idp.sessions.assurance import Method
@@ -92,12 +93,13 @@ class Installation:
         return row_id
 
     def grant(self, session, row_id: str, name: str) -> None:
-        session.execute(grants._ADD, self._grant(row_id, name))
-
-    def _grant(self, row_id: str, name: str) -> dict:
-        known = {"id": new_id(), "account_id": self._account_id, "client_id": name, "session_id": row_id}
-        times = {"created_at": self.clock.now(), "forget_at": self.clock.now() + timedelta(days=2)}
-        return {**known, **times, "scope": "openid", "userinfo_claims": []}
+        now = self.clock.now()
+        grant = LiveGrant(
+            id=new_id(), account_id=self._account_id, client_id=name, session_id=row_id, scope="openid",
+            userinfo_claims=(), id_token_claims=(), sid="", epoch=0, auth_time=now, acr="", amr=(), resources=(),
+            dpop_jkt=None, offline=False,
+        )  # fmt: skip
+        grants.add(session, grant, family=None, now=now, forget_at=now + timedelta(days=2))
 
     def end(self, *row_ids: str) -> None:
         with self.database.transaction() as session:
