@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from idp import housekeeping
 from idp.core.outbox import Channel, OutboxMessage
-from idp.oidc import grants, key_rows, wiring
+from idp.oidc import grants, key_care, wiring
 from idp.oidc.backchannel import logout_courier
 from idp.oidc.keys import Algorithm
 from idp.oidc.provider import Provider
@@ -241,8 +241,9 @@ def test_a_token_is_signed_when_it_leaves_so_that_a_late_one_is_as_good(rp, memb
     sign_out(member)
     services.script(503)
     services.deliver()
-    with world.database.transaction() as session:
-        key_rows.rotate(session, vault=world.parts.vault, now=world.clock.now(), algorithm=Algorithm.ES256)
+    key_care.rotate(
+        world.database, [Algorithm.ES256], vault=world.parts.vault, emergency=False, now=world.clock.now()
+    )
     world.clock.advance(timedelta(minutes=30))
 
     services.deliver()

@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import select
 
-from idp.oidc import key_rows
+from idp.oidc import key_care
 from idp.oidc.keys import Algorithm
 from idp.sessions.service import SessionRow
 from tests.protocol.party import back_at
@@ -173,8 +173,9 @@ def test_a_hint_that_we_did_not_sign_proves_nothing(rp, member, kind):
 
 def test_a_hint_signed_by_a_key_that_has_retired_is_as_good(rp, member, world):
     hint = rp.tokens(member)["id_token"]
-    with world.database.transaction() as session:
-        key_rows.rotate(session, vault=world.parts.vault, now=world.clock.now(), algorithm=Algorithm.ES256)
+    key_care.rotate(
+        world.database, [Algorithm.ES256], vault=world.parts.vault, emergency=False, now=world.clock.now()
+    )
     world.clock.advance(timedelta(minutes=20))
 
     assert leave(member, id_token_hint=hint, post_logout_redirect_uri=BYE).location == BYE
