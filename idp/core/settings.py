@@ -147,7 +147,7 @@ class Oidc(Section):
     refresh_token_lifetime: Duration = timedelta(days=90)
     """How long a refresh token is good at most, from the sign-in on, unless the client file says otherwise."""
     refresh_token_grace: Duration = timedelta(seconds=10)
-    """How late a replaced refresh token may still come (a lost answer): it gives the same successor again."""
+    """How late a replaced refresh token may still come (a lost answer) and give the same successor again."""
     pushed_request_lifetime: Duration = timedelta(seconds=90)
     """How long a pushed authorization request waits for its browser (RFC 9126 section 2.2)."""
     private_addresses: bool = False
@@ -157,7 +157,7 @@ class Oidc(Section):
     key_prepublication: Duration = timedelta(hours=48)
     """How long a key is published before it signs."""
     key_cache: Duration = timedelta(hours=1)
-    """How long services may keep the published keys; a retired key stays published this much longer than its last token."""
+    """How long services may keep the published keys; a retired key stays that much longer than its last token."""
 
     @model_validator(mode="after")
     def _next_keys_are_known_before_they_sign(self) -> "Oidc":
