@@ -8,8 +8,10 @@ from typing import Any, Protocol, TypeAlias
 
 import structlog
 
+from idp.core import outbound
+from idp.core.outbound import Reach, Unreachable
 from idp.oidc import client_jwts
-from idp.oidc.client_rows import Registry
+from idp.oidc.client_rows import ClientStore
 from idp.oidc.clients import Client
 
 log = structlog.get_logger(__name__)
@@ -52,13 +54,13 @@ class ClientKeys:
         published = self._published.get(client.jwks_uri or "")
         return published.keys if published is not None else ()
 
-    def prepare(self, assertion: str, clients: Registry) -> None:
+    def prepare(self, assertion: str, store: ClientStore) -> None:
         """Read the published keys of the client that this assertion names, when its key is not known or old.
 
         Nothing of the assertion is believed here, so an unknown key makes us ask at most every ten seconds.
         """
         jwt = client_jwts.parse(assertion)
-        client = clients.get(jwt.text("sub") or "") if jwt is not None else None
+        client = store.look_up(jwt.text("sub") or "") if jwt is not None else None
         if jwt is None or client is None or client.jwks_uri is None:
             return
         kid = jwt.header.get("kid")
@@ -66,7 +68,7 @@ class ClientKeys:
             return
         document = self._read(client.jwks_uri)
         if not isinstance(document, dict):
-            log.warning("client.keys_not_read", client_id=client.client_id)
+            # What is known stays: a client whose address fails for a moment is not locked out.
             return
         self._published[client.jwks_uri] = _Published(_keys(document), self._monotonic())
 
@@ -83,6 +85,19 @@ class ClientKeys:
                 return False
             self._asked_at[url] = now
             return True
+
+
+def reader(reach: Reach) -> Reader:
+    """Reads published keys, from the addresses that this installation may ask."""
+
+    def read(url: str) -> object | None:
+        try:
+            return outbound.get_json(url, reach=reach)
+        except Unreachable as problem:
+            log.warning("client.keys_unreachable", reason=problem.reason)
+            return None
+
+    return read
 
 
 def _keys(document: Mapping[str, Any]) -> Keys:

@@ -140,6 +140,12 @@ class ClientStore:
         except SQLAlchemyError as failure:
             log.warning("clients.database_down", kind=type(failure).__name__)
 
+    def look_up(self, client_id: str) -> Client | None:
+        """A client outside any transaction; one that is not known yet has the database asked."""
+        if self._registry.get(client_id) is None:
+            self.start()
+        return self._registry.get(client_id)
+
     def current(self, session: Session, *, mark: str | None) -> Registry:
         """The clients that hold in this transaction, whose mark was just read."""
         if self._registry.mark != mark:

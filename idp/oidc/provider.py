@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from idp.core.db import Database
+from idp.core.outbound import Reach
 from idp.core.secrets import Vault
 from idp.core.settings import Settings
 from idp.core.spaces import Space, Spaces
-from idp.oidc import revisions
+from idp.oidc import client_keys, revisions
 from idp.oidc.client_keys import ClientKeys
 from idp.oidc.client_rows import ClientStore, Registry
 from idp.oidc.key_store import KeyStore
@@ -34,7 +35,7 @@ class Provider:
         self.vault = vault
         self.spaces = spaces
         self.keys = KeyStore(database=database, vault=vault, folder=settings.keys_dir)
-        self.client_keys = ClientKeys(lambda _url: None)
+        self.client_keys = ClientKeys(client_keys.reader(Reach.of(settings)))
         self.clients = ClientStore(database=database, spaces=spaces, development=settings.is_development)
 
     def start(self, *, now: datetime) -> None:

@@ -113,7 +113,7 @@ def _with_keys(provider: Provider, view: Callable[[Call], Response]) -> Callable
     def run(call: Call) -> Response:
         assertion = call.request.form.get("client_assertion")
         if assertion is not None:
-            provider.client_keys.prepare(assertion, provider.clients.known)
+            provider.client_keys.prepare(assertion, provider.clients)
         return view(call)
 
     return run

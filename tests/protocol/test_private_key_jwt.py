@@ -12,6 +12,7 @@ import pytest
 from idp.oidc.client_keys import ASKED_EVERY, ClientKeys
 from idp.oidc.client_rows import Registry
 from tests.protocol.party import ASSERTION_TYPE, CLIENT_KEY, ISSUER, ClientKey, basic
+from tests.support.http import ScriptedHttp
 
 SERVICE = {"grant_type": "client_credentials", "scope": ""}
 MINUTE = 60
@@ -249,7 +250,8 @@ def published(world):
     """The keyed client with its keys at an address instead of in its file."""
     client = world.parts.provider.clients.known.get("keyed")
     moved = client.model_copy(update={"jwks": None, "jwks_uri": "https://client.example.org/jwks"})
-    clients = Registry.of({"keyed": moved}, mark="x")
+    clients = world.parts.provider.clients
+    clients._registry = Registry.of({"keyed": moved}, mark="x")
     publisher, watch = Publisher({"keys": [CLIENT_KEY.public_jwk]}), Watch()
     return moved, clients, publisher, watch, ClientKeys(publisher, monotonic=watch)
 
@@ -302,3 +304,31 @@ def test_former_keys_stay_when_the_address_fails(world, published):
     keys.prepare(CLIENT_KEY.assertion("keyed", world.clock.now()), clients)
 
     assert [key["kid"] for key in keys.of(client)] == ["k1"]
+
+
+def test_a_client_that_publishes_its_keys_rotates_them_by_itself(world):
+    # OIDC Core 10.1.1: the provider follows the key that the header names; nobody tells it.
+    former, renewed = ClientKey("old"), ClientKey("new")
+
+    def answer(key):
+        return 200, {"Content-Type": "application/json"}, json.dumps({"keys": [key.public_jwk]}).encode()
+
+    with ScriptedHttp() as server:
+        (world.settings.clients_dir / "publishing.toml").write_text(
+            'client_id = "publishing"\ngrant_types = ["client_credentials"]\n'
+            f'token_endpoint_auth_method = "private_key_jwt"\njwks_uri = "{server.url}/jwks"\n',
+            encoding="utf-8",
+        )
+        world.apply_clients()
+        keys = world.parts.provider.client_keys
+        keys._monotonic = watch = Watch()
+        party = world.party("keyed")
+        server.script(answer(former), answer(renewed))
+
+        first = send(party, former.assertion("publishing", world.clock.now()))
+        watch.seconds += ASKED_EVERY
+        second = send(party, renewed.assertion("publishing", world.clock.now()))
+        third = send(party, former.assertion("publishing", world.clock.now()))
+
+    assert [response.status_code for response in (first, second, third)] == [200, 200, 401]
+    assert [request.path for request in server.received] == ["/jwks", "/jwks"]
