@@ -141,7 +141,7 @@ def config() -> None:
 def config_check() -> None:
     """Read settings, spaces and client files; say what is wrong, change nothing."""
     from idp.core.spaces import BadSpace, Spaces
-    from idp.oidc.clients import BadClient, read_folder
+    from idp.oidc.client_files import BadClient, read_folder
 
     settings = settings_or_exit()
     try:

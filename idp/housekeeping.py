@@ -20,8 +20,8 @@ from idp.core.worker import Worker
 from idp.login import interaction
 from idp.oidc import client_rows, key_care, wiring
 from idp.oidc.backchannel import logout_courier
+from idp.oidc.client_files import BadClient
 from idp.oidc.client_rows import Applied
-from idp.oidc.clients import BadClient
 from idp.oidc.key_schedule import Schedule
 from idp.oidc.provider import Provider
 from idp.sessions import service as sessions

@@ -1,4 +1,4 @@
-"""Which addresses a client file may name, and when a request names one of them."""
+"""Which addresses a client may have, and when a request names one of them."""
 
 import re
 from urllib.parse import SplitResult, urlsplit
@@ -8,11 +8,16 @@ from idp.core.settings import is_loopback
 LONGEST_ADDRESS = 2000
 # Visible ASCII without what a browser, a proxy and a parser may read differently.
 _PLAIN = re.compile(r"""[!#-;=?-Z\[\]_a-z~|%$&'()+,]+""")
+# RFC 3986 section 4.3: a scheme, and something that it names.
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(//[^/?]|[^/?])")
 _LOOPBACK_LITERALS = frozenset({"127.0.0.1", "::1"})
 
 
-def why_refused(address: str, *, native: bool, development: bool) -> str | None:
-    """What is wrong with an address of a client file, or None (RFC 6749 section 3.1.2, RFC 9700 2.1)."""
+def why_refused(address: str, *, loopback_http: bool, own_scheme: bool = False) -> str | None:
+    """What is wrong with an address of a client, or None (RFC 6749 section 3.1.2, RFC 9700 2.1).
+
+    `loopback_http`: http will do on this very host; `own_scheme`: so will a scheme of an application.
+    """
     if len(address) > LONGEST_ADDRESS or not _PLAIN.fullmatch(address):
         return "must be plain ASCII, without spaces, quotes or backslashes"
     try:
@@ -25,29 +30,36 @@ def why_refused(address: str, *, native: bool, development: bool) -> str | None:
     if "*" in address:
         return "must have no wildcard: it is compared character by character"
     if parts.scheme in {"http", "https"}:
-        return _why_web_refused(parts, host, port, native=native, development=development)
-    return _why_scheme_refused(parts, native=native)
+        return _why_web_refused(parts, host, port, loopback_http=loopback_http)
+    return _why_scheme_refused(parts, own_scheme=own_scheme)
 
 
-def _why_web_refused(
-    parts: SplitResult, host: str, port: int | None, *, native: bool, development: bool
-) -> str | None:
+def _why_web_refused(parts: SplitResult, host: str, port: int | None, *, loopback_http: bool) -> str | None:
     if not host or parts.netloc != parts.netloc.lower() or port == 0:
         return "must name a host, in small letters"
     if "@" in parts.netloc:
         return "must have no user before the host"
     if ".." in parts.path or ";" in parts.path:
         return "must have no dot segments nor path parameters"
-    if parts.scheme == "https" or (is_loopback(host) and (development or native)):
+    if parts.scheme == "https" or (loopback_http and is_loopback(host)):
         return None
     return "must be https (http is for loopback addresses, in development or for native clients)"
 
 
-def _why_scheme_refused(parts: SplitResult, *, native: bool) -> str | None:
+def _why_scheme_refused(parts: SplitResult, *, own_scheme: bool) -> str | None:
     # RFC 8252 section 7.1: a scheme of its own is a domain name turned round, so it has a dot.
-    if native and "." in parts.scheme:
+    if own_scheme and "." in parts.scheme:
         return None
-    return "must be an https address (a native client may use a private scheme with a dot)"
+    return "must be an https address (a native client may be led back to a private scheme with a dot)"
+
+
+def why_no_resource(identifier: str) -> str | None:
+    """What is wrong with the name of a service that tokens are for, or None (RFC 8707 section 2)."""
+    if "#" in identifier:
+        return "must have no fragment"
+    if len(identifier) > LONGEST_ADDRESS or not _PLAIN.fullmatch(identifier):
+        return "must be plain ASCII, without spaces, quotes or backslashes"
+    return None if _ABSOLUTE.match(identifier) else "must be an absolute URI, such as https://api.example.org"
 
 
 def is_registered(address: str, registered: tuple[str, ...], *, native: bool) -> bool:

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, Database, UtcDateTime, insert_into
 from idp.core.spaces import Spaces
-from idp.oidc import addresses, clients, revisions
-from idp.oidc.clients import BadClient, Client
+from idp.oidc import addresses, client_files, revisions
+from idp.oidc.client_files import BadClient
+from idp.oidc.clients import Client
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +83,7 @@ _ENABLED = (
 
 def apply(session: Session, folder: Path, *, spaces: Spaces, development: bool, now: datetime) -> Applied:
     """Make the clients of the database those of the folder. Raises BadClient: then nothing was written."""
-    found = clients.documents(clients.read_folder(folder, spaces=spaces, development=development))
+    found = client_files.documents(client_files.read_folder(folder, spaces=spaces, development=development))
     stored = {row.client_id: row for row in session.execute(_STORED)}
     digests = {client_id: _digest(document) for client_id, document in found.items()}
     added = tuple(client_id for client_id in found if client_id not in stored)
@@ -156,7 +157,7 @@ class ClientStore:
         found: dict[str, Client] = {}
         for row in session.execute(_ENABLED):
             try:
-                found[row.client_id] = clients.parse(
+                found[row.client_id] = client_files.parse(
                     row.document,
                     where=f"client {row.client_id}",
                     spaces=self._spaces,

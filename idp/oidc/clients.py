@@ -1,28 +1,16 @@
-"""Relying parties: one TOML file each, checked strictly, kept as immutable objects."""
+"""Relying parties: what is registered of each, kept as an immutable object."""
 
-import difflib
 import re
-import tomllib
-from collections.abc import Iterable
+import unicodedata
 from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from idp.core import secrets
 from idp.core.durations import Duration
-from idp.core.spaces import Spaces
 from idp.oidc import addresses
 from idp.oidc.client_jwts import AssertionAlgorithm
 from idp.oidc.keys import Algorithm
@@ -47,20 +35,31 @@ _FAPI2 = {
 DEFAULT_SCOPE = "openid profile email"
 LIVE_SECRETS = 2
 _SCOPE = re.compile(r"[!#-\[\]-~]+( [!#-\[\]-~]+)*")
-_ADDRESS_FIELDS = (
-    "redirect_uris",
-    "post_logout_redirect_uris",
-    "backchannel_logout_uri",
-    "initiate_login_uri",
+# Control characters, and those that turn a text round: members read names on the page that asks for consent.
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
+# Keys that are not of RFC 7591, RFC 7592, OpenID Connect registration or the profiles beside them.
+OWN_KEYS = (
+    "client_secret_sha256",
+    "space",
+    "populations",
+    "audiences",
+    "serves",
+    "min_acr",
+    "first_party",
+    "profile",
+    "access_token_lifetime",
+    "id_token_lifetime",
+    "refresh_token_idle_lifetime",
+    "refresh_token_lifetime",
+    "refresh_token_rotation",
 )
 
 
-class BadClient(Exception):
-    """A client file cannot be used; the text names the file, the key and what it must be."""
-
-
 class Client(BaseModel):
-    """One relying party, in the words of RFC 7591 and OpenID Connect registration, and ours."""
+    """One relying party, in the words of RFC 7591 and OpenID Connect registration, and ours.
+
+    Each key is judged here by itself; `client_files.parse` also judges the client as a whole.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -117,12 +116,17 @@ class Client(BaseModel):
     client_uri: str | None = None
     """Its home page."""
     logo_uri: str | None = None
+    """Its picture."""
     policy_uri: str | None = None
+    """Its page on personal data."""
     tos_uri: str | None = None
+    """Its terms of use."""
     contacts: tuple[str, ...] = ()
     """Whom to tell when it misbehaves."""
     software_id: str | None = None
+    """The software that it runs, whatever the installation."""
     software_version: str | None = None
+    """The version of that software."""
     populations: frozenset[str] = frozenset()
     """The populations that may enter; the space's when it says nothing."""
     audiences: tuple[str, ...] = ()
@@ -151,7 +155,8 @@ class Client(BaseModel):
     def _fill_in(cls, document: Any) -> Any:  # noqa: ANN401 (whatever the file holds)
         if not isinstance(document, dict):
             return document
-        filled = {"client_name": document.get("client_id"), **document}
+        named = document.get("client_name", document.get("client_id"))
+        filled = document if named is None else {**document, "client_name": named}
         if document.get("profile") == "fapi2":
             # FAPI 2.0 section 5.3: what the profile leaves one choice for needs no line in the file.
             filled = {**_FAPI2, **filled}
@@ -170,6 +175,14 @@ class Client(BaseModel):
             raise ValueError(message)
         return value
 
+    @field_validator("client_name")
+    @classmethod
+    def _name_can_be_read(cls, value: str) -> str:
+        if any(unicodedata.category(character) in _UNPRINTABLE for character in value):
+            message = "must be text that can be read, without control characters"
+            raise ValueError(message)
+        return value
+
     @field_validator("min_acr")
     @classmethod
     def _acr_is_known(cls, value: str | None) -> str | None:
@@ -177,38 +190,6 @@ class Client(BaseModel):
             message = f"must be one of {', '.join(assurance.LEVELS)}"
             raise ValueError(message)
         return value
-
-    @model_validator(mode="after")
-    def _addresses_are_safe(self, info: ValidationInfo) -> "Client":
-        development = bool((info.context or {}).get("development", False))
-        for field in _ADDRESS_FIELDS:
-            value = getattr(self, field)
-            for address in (value,) if isinstance(value, str) else value or ():
-                reason = addresses.why_refused(address, native=self.is_native, development=development)
-                if reason is not None:
-                    message = f"{field}: {address[:100]!r} {reason}"
-                    raise ValueError(message)
-        return self
-
-    @model_validator(mode="after")
-    def _whole(self) -> "Client":
-        if "authorization_code" in self.grant_types and not self.redirect_uris:
-            message = "redirect_uris: at least one is needed"
-            raise ValueError(message)
-        if self.is_public and self.client_secret_sha256:
-            message = "client_secret_sha256: a public client (token_endpoint_auth_method none) has no secret"
-            raise ValueError(message)
-        if self.holds_secret and not self.client_secret_sha256:
-            message = (
-                "client_secret_sha256: missing (sha256sum of a secret of 256 random bits, in hexadecimal)"
-            )
-            raise ValueError(message)
-        if self.subject_type == "pairwise" and self.sector is None:
-            message = (
-                "sector_identifier_uri: needed for pairwise subjects, since redirect_uris name several hosts"
-            )
-            raise ValueError(message)
-        return self
 
     @property
     def is_public(self) -> bool:
@@ -251,73 +232,3 @@ class Client(BaseModel):
         """Whether this is one of its live secrets; each is compared in constant time."""
         digest = secrets.fingerprint(secret)
         return any([secrets.same(digest, live) for live in self.client_secret_sha256])  # noqa: C419 (compare them all)
-
-
-def read_folder(folder: Path, *, spaces: Spaces, development: bool) -> tuple[Client, ...]:
-    """Every client file of a folder. Raises BadClient with all that is wrong."""
-    found: dict[str, Path] = {}
-    clients: list[Client] = []
-    problems: list[str] = []
-    for path in sorted(folder.glob("*.toml")):
-        try:
-            client = read_file(path, spaces=spaces, development=development)
-        except BadClient as problem:
-            problems.append(str(problem))
-            continue
-        if client.client_id in found:
-            problems.append(f"P-9002: {path}: client_id: already used by {found[client.client_id]}")
-        found[client.client_id] = path
-        clients.append(client)
-    if problems:
-        raise BadClient("\n".join(problems))
-    return tuple(clients)
-
-
-def read_file(path: Path, *, spaces: Spaces, development: bool) -> Client:
-    """One client file. Raises BadClient."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        message = f"P-9002: {path}: {problem}"
-        raise BadClient(message) from problem
-    return parse(document, where=str(path), spaces=spaces, development=development)
-
-
-def parse(document: dict[str, Any], *, where: str, spaces: Spaces, development: bool) -> Client:
-    """A client from its document; its populations are the space's unless it names some. Raises BadClient."""
-    try:
-        client = Client.model_validate(document, context={"development": development})
-    except ValidationError as problem:
-        raise BadClient(_explain(problem, where)) from None
-    if not client.space:
-        client = client.model_copy(update={"space": spaces.default.name})
-    space = spaces.get(client.space)
-    if space is None:
-        names = ", ".join(space.name for space in spaces)
-        message = f"P-9002: {where}: space: {client.space!r} does not exist (there are: {names})"
-        raise BadClient(message)
-    unknown = sorted(client.populations - spaces.populations)
-    if unknown:
-        message = f"P-9002: {where}: populations: {unknown[0]!r} is admitted by no space"
-        raise BadClient(message)
-    return client if client.populations else client.model_copy(update={"populations": space.populations})
-
-
-def _explain(problem: ValidationError, where: str) -> str:
-    lines = []
-    for error in problem.errors(include_input=False, include_url=False, include_context=False):
-        key = ".".join(str(part) for part in error["loc"])
-        if error["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(key, Client.model_fields, n=1, cutoff=0.0)[0]
-            lines.append(f"P-9002: {where}: {key}: unknown key; the nearest known one is {near}")
-        elif error["type"] == "missing":
-            lines.append(f"P-9002: {where}: {key}: missing")
-        else:
-            text = error["msg"].removeprefix("Value error, ")
-            lines.append(f"P-9002: {where}: {key}: {text}" if key else f"P-9002: {where}: {text}")
-    return "\n".join(lines)
-
-
-def documents(clients: Iterable[Client]) -> dict[str, dict[str, Any]]:
-    """What is kept of each client: the keys that its file gave, by client_id."""
-    return {client.client_id: client.model_dump(mode="json", exclude_unset=True) for client in clients}

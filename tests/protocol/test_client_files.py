@@ -5,8 +5,8 @@ import hashlib
 import pytest
 
 from idp.core.spaces import Spaces
-from idp.oidc import client_rows, clients
-from idp.oidc.clients import BadClient
+from idp.oidc import client_files, client_rows, clients
+from idp.oidc.client_files import BadClient
 from tests.protocol.party import ROOT
 
 DIGEST = hashlib.sha256(b"x").hexdigest()
@@ -26,7 +26,7 @@ def spaces():
 
 def parse(spaces, *, development=False, **changes):
     document = {name: value for name, value in {**GOOD, **changes}.items() if value is not None}
-    return clients.parse(document, where="service.toml", spaces=spaces, development=development)
+    return client_files.parse(document, where="service.toml", spaces=spaces, development=development)
 
 
 def test_a_short_file_is_enough_and_has_careful_defaults(spaces):
@@ -173,7 +173,7 @@ def test_all_wrong_files_of_a_folder_are_told_at_once(spaces, tmp_path):
     (tmp_path / "c.toml").write_text('client_id = "c"', encoding="utf-8")
 
     with pytest.raises(BadClient) as refused:
-        clients.read_folder(tmp_path, spaces=spaces, development=True)
+        client_files.read_folder(tmp_path, spaces=spaces, development=True)
 
     for name in ("a.toml", "b.toml", "c.toml"):
         assert name in str(refused.value)
@@ -188,7 +188,7 @@ def test_two_files_with_one_client_id_are_refused(spaces, tmp_path):
         )
 
     with pytest.raises(BadClient, match=r"b\.toml: client_id: already used by .*a\.toml"):
-        clients.read_folder(tmp_path, spaces=spaces, development=True)
+        client_files.read_folder(tmp_path, spaces=spaces, development=True)
 
 
 def apply(world):
