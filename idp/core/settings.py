@@ -174,10 +174,19 @@ class Registration(Section):
 
     enabled: bool = False
     """Whether `/oauth2/register` answers."""
-    token_sha256: str = ""
+    token_sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     """SHA-256, in hexadecimal, of the initial access token that a registration must present."""
     space: str = "adherent"
     """The space of the clients that register themselves; they are third parties, so their members are asked."""
+
+    @model_validator(mode="after")
+    def _never_open_to_all(self) -> "Registration":
+        if self.enabled and not self.token_sha256:
+            message = (
+                "registration.enabled needs registration.token_sha256: registration is never open to all"
+            )
+            raise ValueError(message)
+        return self
 
 
 class Server(Section):

@@ -44,10 +44,10 @@ class BadClient(Exception):
         self.faults = tuple(faults)
 
 
-def read_folder(folder: Path, *, spaces: Spaces, development: bool) -> tuple[Client, ...]:
+def read_folder(folder: Path, *, spaces: Spaces, development: bool) -> dict[Path, Client]:
     """Every client file of a folder. Raises BadClient with all that is wrong."""
     found: dict[str, Path] = {}
-    clients: list[Client] = []
+    clients: dict[Path, Client] = {}
     problems: list[str] = []
     for path in sorted(folder.glob("*.toml")):
         try:
@@ -58,10 +58,10 @@ def read_folder(folder: Path, *, spaces: Spaces, development: bool) -> tuple[Cli
         if client.client_id in found:
             problems.append(f"P-9002: {path}: client_id: already used by {found[client.client_id]}")
         found.setdefault(client.client_id, path)
-        clients.append(client)
+        clients[path] = client
     if problems:
         raise BadClient("\n".join(problems))
-    return tuple(clients)
+    return clients
 
 
 def read_file(path: Path, *, spaces: Spaces, development: bool) -> Client:
@@ -106,11 +106,6 @@ def parse(
     if client.populations:
         return client
     return client.model_copy(update={"populations": spaces[client.space].populations})
-
-
-def documents(clients: Iterable[Client]) -> dict[str, dict[str, Any]]:
-    """What is kept of each client: the keys that its file gave, by client_id."""
-    return {client.client_id: document(client) for client in clients}
 
 
 def document(client: Client) -> dict[str, Any]:

@@ -1,32 +1,21 @@
 """What is wrong with a client's key set (RFC 7517): public keys only, of kinds that we verify with."""
 
-import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from idp.oidc.assertion_keys import AssertionAlgorithm
+from idp.oidc.client_jwts import MOST_KEYS, PRIVATE_MEMBERS, AssertionAlgorithm, key_of
 
 Jwk: TypeAlias = Mapping[str, Any]
 
-# Larger RSA keys make each check slow; smaller ones prove nothing.
-RSA_BITS = range(2048, 4097)
-RSA_EXPONENT = "AQAB"
-MOST_KEYS = 20
-# RFC 7518 section 6: what only the owner of a key may hold.
-PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 KINDS = "an EC key on P-256, an RSA key of 2048 to 4096 bits with the exponent AQAB, or an OKP key on Ed25519"
 _ALGORITHMS: dict[tuple[object, object], frozenset[AssertionAlgorithm]] = {
     ("EC", "P-256"): frozenset({AssertionAlgorithm.ES256}),
     ("OKP", "Ed25519"): frozenset({AssertionAlgorithm.EDDSA}),
     ("RSA", None): frozenset({AssertionAlgorithm.PS256, AssertionAlgorithm.RS256}),
 }
-_PUBLIC_MEMBERS = ("kty", "crv", "x", "y", "n", "e")
-# What a key's material may raise when it is imported.
-_UNREADABLE = (JoseError, ValueError, TypeError, KeyError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +47,7 @@ def _of_key(key: Jwk) -> Iterator[Fault]:
     if key.get("kty") == "oct":
         yield Fault(("kty",), "must not be oct: a symmetric key is a secret, and secrets have no place here")
         return
-    held = [name for name in PRIVATE_MEMBERS if name in key]
+    held = sorted(PRIVATE_MEMBERS & key.keys())
     if held:
         yield Fault((held[0],), "must go: it is the private half of a key; give the public members only")
         return
@@ -96,17 +85,12 @@ def _algorithms(key: Jwk) -> frozenset[AssertionAlgorithm]:
 
 def _is_sound(key: Jwk) -> bool:
     """Whether the numbers are those of a key: a point of the curve, a modulus of sensible size."""
-    document = {name: key[name] for name in _PUBLIC_MEMBERS if name in key}
+    without_alg = {name: value for name, value in key.items() if name != "alg"}
     try:
-        if document["kty"] == "EC":
-            return ECKey.import_key(document).public_key is not None
-        if document["kty"] == "OKP":
-            return OKPKey.import_key(document).public_key is not None
-        if document["e"] != RSA_EXPONENT or len(document["n"]) > RSA_BITS.stop:
-            return False
-        modulus = int.from_bytes(base64.urlsafe_b64decode(document["n"] + "=="), "big")
-        return modulus.bit_length() in RSA_BITS and RSAKey.import_key(document).public_key is not None
-    except _UNREADABLE:
+        found = key_of(without_alg, next(iter(_by_kind(key))))
+        # A point is looked at only when it is used: here, not at the first assertion.
+        return found is not None and found.public_key is not None
+    except (JoseError, ValueError):
         return False
 
 

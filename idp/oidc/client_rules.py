@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from idp.core.spaces import Spaces
 from idp.oidc import addresses, client_jwks
-from idp.oidc.assertion_keys import AssertionAlgorithm
 from idp.oidc.claims import SERVICE_SCOPES
 from idp.oidc.client_jwks import Fault
+from idp.oidc.client_jwts import STRONG_ALGORITHMS, AssertionAlgorithm
 from idp.oidc.clients import Client
 from idp.oidc.keys import Algorithm
 
@@ -128,13 +128,13 @@ def _of_keys(client: Client) -> Iterator[Fault]:
         return
     usable, wanted = client_jwks.algorithms(client.jwks), client.token_endpoint_auth_signing_alg
     if client.profile == "fapi2":
-        usable -= {AssertionAlgorithm.RS256}
+        usable &= STRONG_ALGORITHMS
     if not usable or (wanted is not None and wanted not in usable):
         yield Fault(("jwks", "keys"), f"must hold a key for {wanted or ', '.join(_allowed(client))}")
 
 
 def _allowed(client: Client) -> list[str]:
-    return [name for name in AssertionAlgorithm if name != "RS256" or client.profile != "fapi2"]
+    return [name for name in AssertionAlgorithm if name in STRONG_ALGORITHMS or client.profile != "fapi2"]
 
 
 def _of_scopes(client: Client) -> Iterator[Fault]:

@@ -34,6 +34,8 @@ _FAPI2 = {
 }
 DEFAULT_SCOPE = "openid profile email"
 LIVE_SECRETS = 2
+# Ten years, in seconds.
+LONGEST_MAX_AGE = 315_360_000
 _SCOPE = re.compile(r"[!#-\[\]-~]+( [!#-\[\]-~]+)*")
 # Control characters, and those that turn a text round: members read names on the page that asks for consent.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
@@ -99,7 +101,7 @@ class Client(BaseModel):
     """Whether members have the same `sub` here as elsewhere, or one of this client's sector."""
     sector_identifier_uri: str | None = None
     """An address whose host names the sector of pairwise subjects."""
-    default_max_age: Annotated[int, Field(ge=0)] | None = None
+    default_max_age: Annotated[int, Field(ge=0, le=LONGEST_MAX_AGE)] | None = None
     """The oldest sign-in, in seconds, that counts when a request names none."""
     require_auth_time: bool = False
     """ID tokens always carry `auth_time`."""

@@ -12,6 +12,7 @@ from idp.oidc.client_jwts import STRONG_ALGORITHMS, AssertionAlgorithm
 from idp.oidc.clients import AuthMethod
 from idp.oidc.keys import Algorithm
 from idp.oidc.provider import Provider
+from idp.oidc.registration import PATH as REGISTRATION
 from idp.oidc.requests import Prompt, ResponseMode
 from idp.sessions import assurance
 
@@ -88,4 +89,5 @@ def metadata(settings: Settings) -> dict[str, object]:
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
+        **({"registration_endpoint": base + REGISTRATION} if settings.registration.enabled else {}),
     }

@@ -11,6 +11,7 @@ from idp.oidc.authorize import Authorization
 from idp.oidc.logout import PATH as LOGOUT_PAGE
 from idp.oidc.logout import Logout
 from idp.oidc.provider import Provider
+from idp.oidc.registration_views import add_registration
 from idp.oidc.server import PATH as TOKEN
 from idp.oidc.server import TokenServer
 from idp.web.kit import Call, Kit, Visit
@@ -28,6 +29,7 @@ def blueprint(kit: Kit, provider: Provider, login: Login) -> Blueprint:
     _add_authorization(pages, kit, Authorization(provider, login))
     _add_logout(pages, kit, Logout(provider))
     _add_endpoints(pages, kit, provider)
+    add_registration(pages, kit, provider)
     kit.limit_pages(pages)
     return pages
 
