@@ -16,6 +16,7 @@ _ALGORITHMS: dict[tuple[object, object], frozenset[AssertionAlgorithm]] = {
     ("OKP", "Ed25519"): frozenset({AssertionAlgorithm.EDDSA}),
     ("RSA", None): frozenset({AssertionAlgorithm.PS256, AssertionAlgorithm.RS256}),
 }
+_NUMBERS = ("x", "y", "n", "e")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ def _algorithms(key: Jwk) -> frozenset[AssertionAlgorithm]:
 
 def _is_sound(key: Jwk) -> bool:
     """Whether the numbers are those of a key: a point of the curve, a modulus of sensible size."""
+    if not all(isinstance(key.get(name, ""), str) for name in _NUMBERS):
+        return False
     without_alg = {name: value for name, value in key.items() if name != "alg"}
     try:
         found = key_of(without_alg, next(iter(_by_kind(key))))
