@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from idp.cli_clients import client
 from idp.cli_keys import keys
 from idp.cli_members import members
+from idp.cli_tools import accidents_in_one_line
 from idp.core.errors import CATALOGUE
 
 if TYPE_CHECKING:
     from idp.core.settings import Settings
+    from idp.oidc.client_rows import Applied
 
 STOP_WITHIN = timedelta(seconds=20)
 
@@ -26,6 +29,7 @@ def main() -> None:
     """Parvis, an OpenID Connect provider for mutual health insurers."""
 
 
+main.add_command(client)
 main.add_command(keys)
 main.add_command(members)
 
@@ -152,16 +156,40 @@ def config_check() -> None:
     click.echo(f"ok: {len(list(spaces))} spaces, {len(clients)} clients")
 
 
+@config.command("plan")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object of three lists.")
+def config_plan(*, as_json: bool) -> None:
+    """Say which clients `config apply` would add, change and end; change nothing."""
+    from idp.housekeeping import ApplyFailed, plan_clients
+
+    with accidents_in_one_line():
+        try:
+            planned = plan_clients(settings_or_exit())
+        except ApplyFailed as problem:
+            fail(str(problem))
+    _tell_changes(planned, as_json=as_json)
+
+
 @config.command("apply")
-def config_apply() -> None:
-    """Make the client files of the folder the clients of the database."""
+@click.option("--json", "as_json", is_flag=True, help="One JSON object of three lists.")
+def config_apply(*, as_json: bool) -> None:
+    """Make the client files of the folder the clients of the database; those that registered themselves stay."""
     from idp.housekeeping import ApplyFailed, apply_clients
 
-    try:
-        applied = apply_clients(settings_or_exit())
-    except ApplyFailed as problem:
-        fail(str(problem))
-    for what, names in (("added", applied.added), ("changed", applied.changed), ("gone", applied.gone)):
+    with accidents_in_one_line():
+        try:
+            applied = apply_clients(settings_or_exit())
+        except ApplyFailed as problem:
+            fail(str(problem))
+    _tell_changes(applied, as_json=as_json)
+
+
+def _tell_changes(changes: "Applied", *, as_json: bool) -> None:
+    facts = {"added": changes.added, "changed": changes.changed, "gone": changes.gone}
+    if as_json:
+        click.echo(json.dumps(facts))
+        return
+    for what, names in facts.items():
         click.echo(f"{what}: {', '.join(names) or 'none'}")
 
 

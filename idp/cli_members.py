@@ -3,20 +3,17 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from idp.cli_tools import accidents_in_one_line, as_lines, opened_database
 from idp.core.clock import SystemClock
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from idp.core.db import Database
-    from idp.core.settings import Settings
     from idp.subjects.members import Member
     from idp.subjects.register_import import ImportOptions, ImportRefused, ImportReport, RegisterImporter
 
@@ -48,7 +45,7 @@ def import_command(
         raise click.UsageError("the refused lines cannot replace the file they come from")
     options = ImportOptions(dry_run=dry_run, full=full, force=force)
     now = SystemClock().now()
-    with _database() as (settings, database), _accidents_in_one_line():
+    with opened_database() as (settings, database), accidents_in_one_line():
         outcome = _run(make_importer(settings, database, now=now), file, options, refused_file, now)
     if isinstance(outcome, ImportRefused):
         _tell_refusal(outcome, as_json=as_json)
@@ -66,13 +63,13 @@ def show(number: str, population: str | None, *, as_json: bool) -> None:
     from idp.subjects.register_rows import POPULATIONS
 
     populations = POPULATIONS if population is None else {population}
-    with _database() as (_, database), _accidents_in_one_line(), database.reading() as session:
+    with opened_database() as (_, database), accidents_in_one_line(), database.reading() as session:
         found = register.in_populations(session, populations, register.fold_member_number(number))
         shown = [_shown(member) for member in found]
     if as_json:
         click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
     else:
-        click.echo("\n\n".join(_as_lines(facts) for facts in shown), nl=bool(shown))
+        click.echo("\n\n".join(as_lines(facts) for facts in shown), nl=bool(shown))
     if not shown:
         click.echo("no member has this number", err=True)
         sys.exit(1)
@@ -86,40 +83,8 @@ def synthetic(file: Path, rows: int, seed: int) -> None:
     """Write a register of invented members to FILE."""
     from idp.subjects.synthetic import write_register
 
-    with _accidents_in_one_line(), file.open("w", encoding="utf-8", newline="") as output:
+    with accidents_in_one_line(), file.open("w", encoding="utf-8", newline="") as output:
         write_register(output, rows, seed=seed)
-
-
-@contextmanager
-def _database() -> "Iterator[tuple[Settings, Database]]":
-    from idp.core.db import Database
-    from idp.core.settings_sources import BadSettings, load
-
-    try:
-        settings = load()
-    except BadSettings as bad:
-        raise click.ClickException(str(bad)) from None
-    database = Database(settings.database_url.get_secret_value())
-    try:
-        yield settings, database
-    finally:
-        database.dispose()
-
-
-@contextmanager
-def _accidents_in_one_line() -> Iterator[None]:
-    """An operator needs the cause of an accident, neither its trace nor the rows that it was about."""
-    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-
-    try:
-        yield
-    except DBAPIError as accident:
-        cause = str(accident.orig).splitlines()
-        raise click.ClickException(
-            f"the database: {cause[0] if cause else type(accident).__name__}"
-        ) from None
-    except (SQLAlchemyError, OSError) as accident:
-        raise click.ClickException(str(accident).splitlines()[0]) from None
 
 
 def _run(
@@ -141,7 +106,7 @@ def _tell_report(report: "ImportReport", refused_file: Path, *, as_json: bool) -
     if as_json:
         click.echo(json.dumps(facts | {"refused_file": str(refused_file) if report.refused else None}))
     else:
-        click.echo(_as_lines(facts))
+        click.echo(as_lines(facts))
     if report.refused:
         click.echo(f"{report.refused} lines were refused; see {refused_file}", err=True)
 
@@ -160,10 +125,3 @@ def _shown(member: "Member") -> dict[str, str | int | None]:
         "import": member.seen_in,
         "id": member.id,
     }
-
-
-def _as_lines(facts: dict[str, str | int | None]) -> str:
-    width = max(len(name) for name in facts)
-    return "\n".join(
-        f"{name:{width}}  {'' if value is None else value}".rstrip() for name, value in facts.items()
-    )

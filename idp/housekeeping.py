@@ -1,5 +1,7 @@
 """What runs beside the requests: the worker with all it does, the register import, and client files."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 
@@ -105,19 +107,31 @@ def end_for_members(session: Session, member_ids: list[str], *, now: datetime) -
 
 def apply_clients(settings: Settings) -> Applied:
     """Make the client files the clients of the database, all or none. Raises ApplyFailed."""
+    with _clients_of(settings) as (database, spaces), database.transaction() as session:
+        return client_rows.apply(
+            session,
+            settings.clients_dir,
+            spaces=spaces,
+            development=settings.is_development,
+            now=SystemClock().now(),
+        )
+
+
+def plan_clients(settings: Settings) -> Applied:
+    """What `apply_clients` would change. Raises ApplyFailed."""
+    with _clients_of(settings) as (database, spaces), database.reading() as session:
+        planned = client_rows.plan(
+            session, settings.clients_dir, spaces=spaces, development=settings.is_development
+        )
+    return planned.changes
+
+
+@contextmanager
+def _clients_of(settings: Settings) -> Iterator[tuple[Database, Spaces]]:
     database = Database(settings.database_url.get_secret_value(), pool_size=1)
     try:
-        spaces = Spaces.read(settings.spaces_dir)
-        with database.transaction() as session:
-            applied = client_rows.apply(
-                session,
-                settings.clients_dir,
-                spaces=spaces,
-                development=settings.is_development,
-                now=SystemClock().now(),
-            )
+        yield database, Spaces.read(settings.spaces_dir)
     except (BadSpace, BadClient) as problem:
         raise ApplyFailed(str(problem)) from problem
     finally:
         database.dispose()
-    return applied

@@ -213,6 +213,18 @@ _ENTRIES = (
         "P-9021", 500, "Base de données inutilisable", "", "",
         "A command could not use the database: start it, correct `PARVIS_DATABASE_URL`, or make its tables with `parvis db upgrade`.",
     ),
+    Entry(
+        "P-9031", 500, "Client déjà connu", "", "",
+        "A client or a client file with this identifier exists: choose another, or edit its file.",
+    ),
+    Entry(
+        "P-9032", 500, "Client inconnu", "", "",
+        "No client has this identifier: `parvis client list` shows those of the database, `parvis config plan` what waits in files.",
+    ),
+    Entry(
+        "P-9033", 500, "Client sans secret à changer", "", "",
+        "The client proves itself by keys or not at all, or it registered itself: there is no line of a file to change.",
+    ),
 )  # fmt: skip
 
 CATALOGUE: dict[str, Entry] = {entry.number: entry for entry in _ENTRIES}

@@ -1,9 +1,8 @@
-"""Client files as the command line writes them: a new one whole, or the secrets of one that somebody wrote."""
+"""The text of client files: of a new one, or of one that somebody wrote, with other secrets."""
 
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from idp.core import toml_places
@@ -31,20 +30,6 @@ def with_secrets(text: str, digests: Sequence[str]) -> str:
     place = toml_places.places(text)[(SECRETS,)]
     held = digests[0] if len(digests) == 1 else list(digests)
     return text[: place.start] + _value(held) + text[place.end :]
-
-
-def find(folder: Path, client_id: str) -> Path | None:
-    """The file of a client: the one that bears its name, or any that names it."""
-    own = folder / f"{client_id}.toml"
-    candidates = [own, *(path for path in sorted(folder.glob("*.toml")) if path != own)]
-    return next((path for path in candidates if _client_id(path) == client_id), None)
-
-
-def _client_id(path: Path) -> object:
-    try:
-        return tomllib.loads(path.read_bytes().decode("utf-8")).get("client_id")
-    except (OSError, ValueError, RecursionError):
-        return None
 
 
 def _table(key: Mapping[str, Any]) -> Iterator[str]:

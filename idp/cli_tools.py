@@ -1,0 +1,58 @@
+"""What the commands share: the settings and the database, failures in one line, facts in columns."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from idp.core.db import Database
+    from idp.core.settings import Settings
+
+
+def load_settings() -> "Settings":
+    """The settings, or exit 1 with what is wrong with them."""
+    from idp.core.settings_sources import BadSettings, load
+
+    try:
+        return load()
+    except BadSettings as bad:
+        raise click.ClickException(str(bad)) from None
+
+
+@contextmanager
+def opened_database() -> "Iterator[tuple[Settings, Database]]":
+    """The settings and the database that they name, closed at the end."""
+    from idp.core.db import Database
+
+    settings = load_settings()
+    database = Database(settings.database_url.get_secret_value())
+    try:
+        yield settings, database
+    finally:
+        database.dispose()
+
+
+@contextmanager
+def accidents_in_one_line() -> Iterator[None]:
+    """An operator needs the cause of an accident, neither its trace nor the rows that it was about."""
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+    try:
+        yield
+    except DBAPIError as accident:
+        cause = str(accident.orig).splitlines()
+        raise click.ClickException(
+            f"the database: {cause[0] if cause else type(accident).__name__}"
+        ) from None
+    except (SQLAlchemyError, OSError) as accident:
+        raise click.ClickException(str(accident).splitlines()[0]) from None
+
+
+def as_lines(facts: Mapping[str, str | int | None]) -> str:
+    """Names and values in two columns."""
+    width = max(len(name) for name in facts)
+    return "\n".join(
+        f"{name:{width}}  {'' if value is None else value}".rstrip() for name, value in facts.items()
+    )
