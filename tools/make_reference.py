@@ -1,4 +1,4 @@
-"""Write what is generated: the error and settings references, and `config/parvis.toml` (`--check` only compares)."""
+"""Write what is generated: the references, and `config/parvis.toml` (`--check` only compares)."""
 
 import sys
 from collections.abc import Iterator
@@ -9,6 +9,8 @@ from pydantic import BaseModel, SecretStr
 from idp.core.durations import write_duration
 from idp.core.errors import CATALOGUE
 from idp.core.settings import Settings
+from tools.client_reference import client_files_page
+from tools.discovery_reference import discovery_page
 
 ROOT = Path(__file__).parent.parent
 SECRET_NAMES = {"secret_key", "pepper"}
@@ -95,6 +97,8 @@ def _toml(value: object) -> str:
 FILES = {
     "docs/reference/errors.md": errors_page,
     "docs/reference/settings.md": settings_page,
+    "docs/reference/client-files.md": client_files_page,
+    "docs/reference/discovery.md": discovery_page,
     "config/parvis.toml": settings_file,
 }
 

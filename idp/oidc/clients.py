@@ -80,7 +80,7 @@ class Client(BaseModel):
     backchannel_logout_session_required: bool = True
     """Whether logout tokens must name the session."""
     initiate_login_uri: str | None = None
-    """Where a sign-in begins at the client, when a member comes to us first."""
+    """Where a sign-in begins at the client, when a member comes to us first; not for third parties."""
     grant_types: tuple[GrantType, ...] = ("authorization_code",)
     """What the client may ask the token endpoint for."""
     response_types: tuple[Literal["code"], ...] = ("code",)
@@ -90,7 +90,7 @@ class Client(BaseModel):
     token_endpoint_auth_signing_alg: AssertionAlgorithm | None = None
     """The one signature accepted on its assertions; any of ES256, PS256, EdDSA, RS256 when it says nothing."""
     client_secret_sha256: Annotated[tuple[SecretDigest, ...], Field(max_length=LIVE_SECRETS)] = ()
-    """SHA-256 of the secret, in hexadecimal; two of them while a secret is replaced."""
+    """SHA-256 of the secret, in hexadecimal: one text, or a list of two while a secret is replaced."""
     scope: str = DEFAULT_SCOPE
     """The scopes it may ask for, separated by spaces."""
     application_type: Literal["web", "native"] = "web"
@@ -134,7 +134,7 @@ class Client(BaseModel):
     audiences: tuple[str, ...] = ()
     """Services that its access tokens may be for, beyond those of its scopes."""
     min_acr: str | None = None
-    """The least authentication context it accepts."""
+    """The least authentication context it accepts: `urn:parvis:acr:2sv-remembered` or `urn:parvis:acr:2sv`."""
     serves: tuple[str, ...] = ()
     """Audiences that this client answers for: it may introspect the tokens meant for them (and for its client_id)."""
     first_party: bool = True
@@ -142,7 +142,7 @@ class Client(BaseModel):
     profile: Literal["fapi2"] | None = None
     """`fapi2`: the FAPI 2.0 security profile whole (pushed requests, private_key_jwt, DPoP)."""
     access_token_lifetime: Lifetime | None = None
-    """How long its access tokens are good."""
+    """How long its access tokens are good; as the settings say when it says nothing."""
     id_token_lifetime: Lifetime | None = None
     """How long its ID tokens are good."""
     refresh_token_idle_lifetime: LongLifetime | None = None
