@@ -31,7 +31,7 @@ _PLAINER = {
 }
 _PATTERNS = {
     "client_id": "must be visible ASCII, without spaces",
-    "client_secret_sha256": "must be the SHA-256 of the secret: 64 hexadecimal digits, in small letters",
+    "client_secret_sha256": "must be a SHA-256 in 64 hexadecimal digits, small letters",
 }
 
 

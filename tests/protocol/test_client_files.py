@@ -1,4 +1,4 @@
-"""Client files (RFC 7591 names): what is accepted, and what stops with its file, key and number."""
+"""Client files (RFC 7591 names): what is accepted, and what stops with its file, line, key and number."""
 
 import hashlib
 
@@ -233,7 +233,31 @@ def test_a_wrong_file_changes_nothing_of_the_others(world, rp, member):
     assert member.get(rp.ask().url).status_code == 303
 
 
-def test_the_reference_explains_every_key():
-    reference = (ROOT / "docs" / "reference" / "client-files.md").read_text(encoding="utf-8")
+def test_a_client_that_registered_itself_stays_when_the_files_are_applied(world):
+    with world.database.transaction() as session:
+        registered = clients.Client.model_validate({**GOOD, "client_id": "by-itself"})
+        client_rows.register(session, registered, token_hash="", now=world.clock.now())
 
-    assert [key for key in clients.Client.model_fields if f"`{key}`" not in reference] == []
+    assert apply(world) == client_rows.Applied((), (), ())
+
+
+def test_a_file_cannot_take_the_identifier_of_a_client_that_registered_itself(world):
+    with world.database.transaction() as session:
+        registered = clients.Client.model_validate({**GOOD, "client_id": "by-itself"})
+        client_rows.register(session, registered, token_hash="", now=world.clock.now())
+    text = (world.settings.clients_dir / "reader.toml").read_text()
+    (world.settings.clients_dir / "taken.toml").write_text(text.replace('"reader"', '"by-itself"'))
+
+    with pytest.raises(BadClient, match=r"P-9002: .*taken\.toml: client_id: by-itself registered itself"):
+        apply(world)
+
+
+def test_a_third_party_is_never_the_door_of_a_space(world):
+    text = (world.settings.clients_dir / "reader.toml").read_text()
+    (world.settings.clients_dir / "reader.toml").write_text(
+        text + '\nfirst_party = false\ninitiate_login_uri = "https://elsewhere.example/"'
+    )
+    apply(world)
+
+    with world.database.reading() as session:
+        assert world.parts.provider.door_of(session, world.parts.spaces["adherent"]) is None
