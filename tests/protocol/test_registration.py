@@ -381,6 +381,17 @@ def test_a_wrong_update_changes_nothing(http, changes, error, word):
     assert manage(http, told, "GET").json["client_name"] == told["client_id"]
 
 
+def test_guesses_at_the_initial_access_token_are_limited_at_the_edge(world):
+    tight = world.settings.limits.model_copy(update={"forms_per_minute": 3})
+    settings = world.settings.model_copy(update={"registration": OPEN, "limits": tight})
+    folder = world.settings.clients_dir.parent
+    http = party.make_world(folder, world.database, settings).app.test_client()
+
+    statuses = [call(http, "POST", token="guess", body={}).status_code for _ in range(4)]
+
+    assert statuses == [401, 401, 401, 429]
+
+
 def test_other_methods_are_refused_as_json(http):
     response = http.get(PATH, base_url=ISSUER)
 
