@@ -43,9 +43,8 @@ def accidents_in_one_line() -> Iterator[None]:
         yield
     except DBAPIError as accident:
         cause = str(accident.orig).splitlines()
-        raise click.ClickException(
-            f"the database: {cause[0] if cause else type(accident).__name__}"
-        ) from None
+        what = cause[0] if cause else type(accident).__name__
+        raise click.ClickException(f"P-9021: the database: {what}") from None
     except (SQLAlchemyError, OSError) as accident:
         raise click.ClickException(str(accident).splitlines()[0]) from None
 

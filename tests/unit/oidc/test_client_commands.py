@@ -252,7 +252,7 @@ def test_a_database_that_refuses_leaves_no_file(parvis, folder, tmp_path, monkey
     run = parvis(*ADD)
 
     assert run.exit_code == 1
-    assert "the database: no such table" in run.stderr
+    assert "P-9021: the database: no such table" in run.stderr
     assert list(folder.iterdir()) == []
 
 

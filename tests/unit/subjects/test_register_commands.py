@@ -103,7 +103,7 @@ def test_a_database_without_tables_is_told_in_one_line(parvis, tmp_path, monkeyp
     run = parvis("import", file)
 
     assert run.exit_code == 1
-    assert "Error: the database: no such table" in run.stderr
+    assert "Error: P-9021: the database: no such table" in run.stderr
     assert "Traceback" not in run.output
 
 
