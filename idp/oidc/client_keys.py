@@ -88,13 +88,13 @@ class ClientKeys:
 
 
 def reader(reach: Reach) -> Reader:
-    """Reads published keys, from the addresses that this installation may ask."""
+    """Reads what clients publish, from the addresses that this installation may ask."""
 
     def read(url: str) -> object | None:
         try:
             return outbound.get_json(url, reach=reach)
         except Unreachable as problem:
-            log.warning("client.keys_unreachable", reason=problem.reason)
+            log.warning("client.address_unreachable", reason=problem.reason)
             return None
 
     return read

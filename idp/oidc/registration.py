@@ -1,7 +1,7 @@
 """Clients that register themselves (RFC 7591) and manage what they registered (RFC 7592): always third parties."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -14,6 +14,7 @@ from idp.core.settings import Settings
 from idp.core.spaces import Spaces
 from idp.oidc import client_files, client_rows
 from idp.oidc.client_files import BadClient
+from idp.oidc.client_keys import Reader
 from idp.oidc.client_rows import ClientRow
 from idp.oidc.clients import DEFAULT_SCOPE, OWN_KEYS, Client
 
@@ -33,8 +34,6 @@ _NO_QUOTES = str.maketrans("", "", "\"'\\")
 _NOBODY = "0" * 64
 
 Metadata: TypeAlias = dict[str, Any]
-# Reads the JSON at an address; None when it cannot be had.
-Reader: TypeAlias = Callable[[str], object | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +68,8 @@ class Registered:
 class Registration:
     """The rules of registration, over the parts they need."""
 
-    def __init__(self, settings: Settings, spaces: Spaces, read: Reader | None) -> None:
-        """Keep the parts; without a reader no client can have a `sector_identifier_uri`."""
+    def __init__(self, settings: Settings, spaces: Spaces, read: Reader) -> None:
+        """Keep the parts; `read` fetches the lists of sectors."""
         self._settings = settings
         self._spaces = spaces
         self._read = read
@@ -87,8 +86,6 @@ class Registration:
         address = wanted.get("sector_identifier_uri")
         if address is None:
             return None
-        if self._read is None:
-            return _refused("sector_identifier_uri", "is not accepted here")
         # What is no client at all is refused before anybody is asked; the secret stands for the one to come.
         judged = self._client(wanted, client_id="judged", digests=(_NOBODY,))
         if isinstance(judged, Refused):

@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, request
 
+from idp.core.outbound import Reach
 from idp.core.settings_sources import BadSettings
-from idp.oidc import bearer, registration
+from idp.oidc import bearer, client_keys, registration
 from idp.oidc.bearer import TokenRefusal
 from idp.oidc.client_rows import ClientRow
 from idp.oidc.provider import Provider
-from idp.oidc.registration import PATH, Metadata, Reader, Refused, Registered, Registration
+from idp.oidc.registration import PATH, Metadata, Refused, Registered, Registration
 from idp.web.kit import Call, Kit
 
 CREATED = 201
@@ -18,14 +19,14 @@ NO_CONTENT = 204
 NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
-def add_registration(endpoints: Blueprint, kit: Kit, provider: Provider, read: Reader | None = None) -> None:
-    """Open registration, when the settings say so; `read` fetches the lists of sectors."""
+def add_registration(endpoints: Blueprint, kit: Kit, provider: Provider) -> None:
+    """Open registration, when the settings say so."""
     opened = kit.settings.registration
     if not opened.enabled:
         return
     if provider.spaces.get(opened.space) is None:
         raise BadSettings(f"P-9001: the setting registration.space: {opened.space!r} does not exist")
-    rules = Registration(kit.settings, provider.spaces, read)
+    rules = Registration(kit.settings, provider.spaces, client_keys.reader(Reach.of(kit.settings)))
     _add_creation(endpoints, kit, rules)
     _add_management(endpoints, kit, rules)
 

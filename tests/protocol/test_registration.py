@@ -15,6 +15,7 @@ from idp.oidc import client_rows
 from idp.oidc.registration import Refused, Registration
 from tests.protocol import party
 from tests.protocol.party import ISSUER, back_at, basic, verified
+from tests.support.http import ScriptedHttp
 
 PATH = "/oauth2/register"
 INITIAL = "the-initial-access-token-of-the-tests"
@@ -180,7 +181,7 @@ def test_without_the_initial_access_token_nothing_is_registered(open_world, http
         ({"logo_uri": "javascript:alert(1)"}, "invalid_client_metadata", "logo_uri"),
         ({"default_max_age": -1}, "invalid_client_metadata", "default_max_age"),
         (
-            {"sector_identifier_uri": "https://app.example/list"},
+            {"sector_identifier_uri": "http://app.example/list"},
             "invalid_client_metadata",
             "sector_identifier_uri",
         ),
@@ -440,3 +441,24 @@ def test_nobody_is_asked_at_an_address_that_no_client_may_have(open_world, addre
 
     assert isinstance(judged, Refused)
     assert asked == []
+
+
+def test_a_sector_is_read_at_registration_and_at_each_change_that_names_it(http):
+    other = "https://other.example/cb"
+    with ScriptedHttp() as server:
+        server.script(
+            *[(200, {"Content-Type": "application/json"}, json.dumps([CALLBACK, other]).encode())] * 2, 404
+        )
+        sector = {"subject_type": "pairwise", "sector_identifier_uri": f"{server.url}/list"}
+
+        told = register(http, **sector, redirect_uris=[CALLBACK, other])
+        wanted = {"client_id": told["client_id"], "redirect_uris": [CALLBACK], **sector}
+        strangers = manage(http, told, "PUT", token="wrong", **wanted)
+        asked_for_strangers = len(server.received)
+        changed = manage(http, told, "PUT", **wanted)
+        lost = manage(http, told, "PUT", **wanted)
+
+    assert told["sector_identifier_uri"] == f"{server.url}/list"
+    assert (strangers.status_code, asked_for_strangers) == (401, 1), "nobody is asked for a stranger"
+    assert changed.status_code == 200
+    is_refused(lost, "invalid_client_metadata", "sector_identifier_uri")
