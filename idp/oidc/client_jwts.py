@@ -100,7 +100,8 @@ def key_of(jwk: Mapping[str, Any], algorithm: AssertionAlgorithm) -> PublicKey |
         return None
     try:
         return _import(jwk, algorithm)
-    except (JoseError, ValueError, TypeError, KeyError):
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+        # A member of another type than RFC 7517 gives it.
         return None
 
 

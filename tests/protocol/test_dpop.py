@@ -156,6 +156,7 @@ def test_what_makes_no_difference(rp, member, world, changes):
         {"headers": {"typ": None}},
         {"headers": {"jwk": None}},
         {"headers": {"jwk": "key"}},
+        {"headers": {"jwk": {"kty": "EC", "crv": "P-256", "x": 1, "y": [2]}}},
         {"headers": {"jwk": {"kty": "oct", "k": "c2VjcmV0"}}},
         {"headers": {"jwk": {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}}},
         {"headers": {"crit": ["x"], "x": 1}},
