@@ -17,7 +17,10 @@ from tests.support.clock import ManualClock
 from tests.support.databases import KeyRing, PostgresTemplate, SqliteTemplate
 from tests.support.mailbox import Mailbox
 from tests.support.people import CAMILLE, Person, Register
+from tests.support.provider import prepared
 from tests.support.smtp import ScriptedSmtp
+
+__all__ = ["prepared"]  # a fixture
 
 ROOT = Path(__file__).parent.parent
 ROOT_SECRET = "the root secret of the tests, long enough"

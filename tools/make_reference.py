@@ -9,6 +9,7 @@ from pydantic import BaseModel, SecretStr
 from idp.core.durations import write_duration
 from idp.core.errors import CATALOGUE
 from idp.core.settings import Settings
+from tools import conformance
 from tools.client_reference import client_files_page
 from tools.discovery_reference import discovery_page
 
@@ -99,6 +100,7 @@ FILES = {
     "docs/reference/settings.md": settings_page,
     "docs/reference/client-files.md": client_files_page,
     "docs/reference/discovery.md": discovery_page,
+    "docs/reference/conformance.md": conformance.page,
     "config/parvis.toml": settings_file,
 }
 

@@ -145,6 +145,19 @@ CLIENTS = {
         "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
         "jwks": {"keys": [CLIENT_KEY.public_jwk]},
     },
+    "keyed-rs256": {
+        "token_endpoint_auth_method": "private_key_jwt",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "jwks": {"keys": [CLIENT_KEY.public_jwk]},
+        "id_token_signed_response_alg": "RS256",
+        "scope": EVERYTHING,
+    },
+    "published": {
+        "token_endpoint_auth_method": "private_key_jwt",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "jwks_uri": "https://client.example.org/jwks.json",
+        "scope": EVERYTHING,
+    },
     "bound": {"dpop_bound_access_tokens": True},
     "pushing": {"require_pushed_authorization_requests": True},
     "fapi": {

@@ -1,0 +1,72 @@
+"""Each module of the conformance suite that we promise has its test, and the reference names them all."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.architecture.tree import ROOT
+from tools import conformance
+from tools.conformance import Module, NotShown
+
+PAGE = "docs/reference/conformance.md"
+SHOWN = [module for module in conformance.modules() if module.is_shown]
+
+
+def test_the_page_is_current():
+    assert (ROOT / PAGE).read_text(encoding="utf-8") == conformance.page(), "make reference writes it"
+
+
+def test_every_plan_of_the_list_has_a_file_and_no_module_is_in_it_twice():
+    modules = list(conformance.modules())
+
+    assert {module.plan for module in modules} == conformance.PLANS.keys()
+    assert len({(module.plan, module.name) for module in modules}) == len(modules)
+
+
+def test_every_function_of_these_files_is_a_module_of_the_suite():
+    # A misspelt name would else be a test that the table does not know.
+    named = {(module.file, module.function) for module in conformance.modules()}
+    files = {module.file for module in SHOWN}
+    written = {
+        (file, name) for file in files for name in conformance.functions(file) if name.startswith("test_")
+    }
+
+    assert written - named == set()
+
+
+def test_none_of_these_tests_may_skip_or_fail():
+    texts = {module.file: (ROOT / module.file).read_text(encoding="utf-8") for module in SHOWN}
+
+    assert [
+        file for file, text in texts.items() if "skip" in re.findall(r"pytest\.(?:mark\.)?(\w+)", text)
+    ] == []
+    assert [file for file, text in texts.items() if "xfail" in text or "skipif" in text] == []
+
+
+@pytest.mark.parametrize("need", ["must", "must (behaviour)", "should"])
+def test_a_promised_module_without_test_stops_the_page(need):
+    promised = Module("oidcc-basic-certification-test-plan", "oidcc-never-written", need)
+
+    with pytest.raises(NotShown, match=r"test_oidcc_never_written\[query\]"):
+        conformance._row(promised)
+
+
+def test_an_optional_module_without_test_is_said_to_be_one():
+    optional = Module("oidcc-dynamic-certification-test-plan", "oidcc-never-written", "optional (needs DCR)")
+
+    assert conformance._row(optional).endswith("| optional, not shown |")
+
+
+@pytest.mark.slow
+def test_every_named_test_is_collected():
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:xdist", "-o", "addopts="]
+    options = ["--import-mode=importlib", conformance.FOLDER]
+    answer = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    collected = {line for line in answer.stdout.splitlines() if "::" in line}
+    # A table of values within one module gives several tests; pytest runs them all by their function's name.
+    collected |= {line.partition("[")[0] for line in collected}
+
+    assert {module.node for module in SHOWN} - collected == set()
