@@ -10,8 +10,8 @@ import jwt
 import pytest
 
 from idp.oidc import key_care
+from idp.oidc.client_files import BadClient
 from idp.oidc.client_keys import ASKED_EVERY, ClientKeys
-from idp.oidc.clients import BadClient
 from idp.oidc.keys import Algorithm
 from tests.conformance.suite import DISCOVERY, HTTPS_ISSUER, Suite, check_discovery, check_refresh, over_https
 from tests.protocol.party import CLIENT_KEY, ClientKey
@@ -74,7 +74,7 @@ def test_oidcc_redirect_uri_regfrag(world, suite, member):
     address = suite.rp.redirect_uri
     path.write_text(path.read_text(encoding="utf-8").replace(f'"{address}"', f'"{address}#fragment"'))
 
-    with pytest.raises(BadClient, match=r"P-9002: .*keyed-rs256\.toml: redirect_uris: .*fragment"):
+    with pytest.raises(BadClient, match=r"P-9002: .*keyed-rs256\.toml, line \d+: redirect_uris.*fragment"):
         world.apply_clients()
 
     suite.error_page(member.get(suite.ask(redirect_uri=address + "#fragment").url))
