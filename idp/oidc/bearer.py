@@ -10,7 +10,7 @@ from flask import Request
 from sqlalchemy.orm import Session
 
 from idp.oidc import denied, dpop, grants, tokens
-from idp.oidc.client_jwts import STRONG_ALGORITHMS
+from idp.oidc.client_jwts import STRONG_NAMES
 from idp.oidc.clients import Client
 from idp.oidc.dpop import BadProof
 from idp.oidc.grants import LiveGrant
@@ -142,7 +142,7 @@ def accept(
 
 def challenges(refusal: TokenRefusal, scope: str) -> list[str]:
     """The WWW-Authenticate headers of a refusal: one for each way to present a token."""
-    algorithms = " ".join(sorted(STRONG_ALGORITHMS))
+    algorithms = " ".join(STRONG_NAMES)
     details = f', error="{refusal.value}"' if refusal.value else ""
     if refusal is TokenRefusal.SCOPE:
         details += f', scope="{scope}"'

@@ -33,13 +33,18 @@ class AssertionAlgorithm(StrEnum):
     RS256 = "RS256"
 
 
-_BY_NAME = {algorithm.value: algorithm for algorithm in AssertionAlgorithm}
+# RFC 9864 renames EdDSA to Ed25519; libraries write either, and the signature is the same.
+_BY_NAME = {algorithm.value: algorithm for algorithm in AssertionAlgorithm} | {
+    "Ed25519": AssertionAlgorithm.EDDSA
+}
 # FAPI 2.0 section 5.4.1, and what we take as proof of possession from everybody.
 STRONG_ALGORITHMS = frozenset(AssertionAlgorithm) - {AssertionAlgorithm.RS256}
+# The names that a header may give, for discovery.
+ALGORITHM_NAMES = tuple(sorted(_BY_NAME))
+STRONG_NAMES = tuple(name for name in ALGORITHM_NAMES if _BY_NAME[name] in STRONG_ALGORITHMS)
 _SIGNATURES = {
     AssertionAlgorithm.ES256: jws.JWSRegistry.algorithms["ES256"],
     AssertionAlgorithm.PS256: jws.JWSRegistry.algorithms["PS256"],
-    # RFC 9864 renames EdDSA to Ed25519; the signature is the same, and so is the key here.
     AssertionAlgorithm.EDDSA: jws.JWSRegistry.algorithms["Ed25519"],
     AssertionAlgorithm.RS256: jws.JWSRegistry.algorithms["RS256"],
 }
@@ -96,7 +101,8 @@ def parse(token: str) -> ClientJwt | None:
 
 def key_of(jwk: Mapping[str, Any], algorithm: AssertionAlgorithm) -> PublicKey | None:
     """The public key of a JWK, when it is one for this algorithm; None for any other, and for private ones."""
-    if PRIVATE_MEMBERS & jwk.keys() or jwk.get("alg", algorithm.value) != algorithm.value:
+    named = jwk.get("alg", algorithm.value)
+    if PRIVATE_MEMBERS & jwk.keys() or not isinstance(named, str) or _BY_NAME.get(named) != algorithm:
         return None
     try:
         return _import(jwk, algorithm)

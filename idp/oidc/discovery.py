@@ -8,7 +8,7 @@ from typing import get_args
 
 from idp.core.settings import Settings
 from idp.oidc import claims, introspection, pushing, revocation
-from idp.oidc.client_jwts import STRONG_ALGORITHMS, AssertionAlgorithm
+from idp.oidc.client_jwts import ALGORITHM_NAMES, STRONG_NAMES
 from idp.oidc.clients import AuthMethod
 from idp.oidc.keys import Algorithm
 from idp.oidc.provider import Provider
@@ -49,7 +49,7 @@ def metadata(settings: Settings) -> dict[str, object]:
     """What we can do, and nothing that is not built."""
     base = settings.issuer
     methods = [*get_args(AuthMethod)]
-    assertions = [algorithm.value for algorithm in AssertionAlgorithm]
+    assertions = list(ALGORITHM_NAMES)
     single = {name for names in claims.BY_SCOPE.values() for name in names}
     return {
         "issuer": base,
@@ -75,7 +75,7 @@ def metadata(settings: Settings) -> dict[str, object]:
         "introspection_endpoint_auth_methods_supported": methods[:-1],
         "introspection_endpoint_auth_signing_alg_values_supported": assertions,
         "require_pushed_authorization_requests": False,
-        "dpop_signing_alg_values_supported": sorted(STRONG_ALGORITHMS),
+        "dpop_signing_alg_values_supported": list(STRONG_NAMES),
         "code_challenge_methods_supported": ["S256"],
         "acr_values_supported": list(assurance.LEVELS),
         "claims_supported": sorted(single | set(claims.OF_EVERY_ID_TOKEN)),
