@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
+from xdist.scheduler import LoadGroupScheduling
 
 from idp.app import Parts, create_app
 from idp.core.db import Database
@@ -24,6 +25,25 @@ __all__ = ["prepared"]  # a fixture
 
 ROOT = Path(__file__).parent.parent
 ROOT_SECRET = "the root secret of the tests, long enough"
+
+
+# One started server for each of these folders: their tests run in one process.
+GROUPS = {"tests/browser/": "demo", "tests/interop/": "interop"}
+
+
+class GroupScheduling(LoadGroupScheduling):
+    """Groups by folder: since pytest 9.2 the mark `xdist_group` is lost on its way to xdist 3.8 (its issue 1386)."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        for folder, group in GROUPS.items():
+            if nodeid.startswith(folder):
+                return group
+        return super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling | None:
+    return GroupScheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 def pytest_configure(config: pytest.Config) -> None:
