@@ -142,6 +142,6 @@ def test_discovery_says_what_the_profile_needs(world):
 
     assert "private_key_jwt" in document["token_endpoint_auth_methods_supported"]
     assert {"ES256", "PS256", "EdDSA"} <= set(document["token_endpoint_auth_signing_alg_values_supported"])
-    assert set(document["dpop_signing_alg_values_supported"]) == {"ES256", "PS256", "EdDSA"}
+    assert set(document["dpop_signing_alg_values_supported"]) == {"ES256", "PS256", "EdDSA", "Ed25519"}
     assert document["pushed_authorization_request_endpoint"] == ISSUER + PAR
     assert document["authorization_response_iss_parameter_supported"] is True
