@@ -81,6 +81,9 @@ def client_of(
 def answer(status: int, body: Mapping[str, Any] | None, headers: Sequence[tuple[str, str]] = ()) -> Response:
     """JSON that nobody on the way may keep (RFC 6749 sections 5.1 and 5.2)."""
     response = Response("" if body is None else json.dumps(body), status=status, headers=HEADERS)
+    if body is None:
+        # An empty body is no JSON: a client that parses by the type would stumble.
+        del response.headers["Content-Type"]
     for name, value in headers:
         response.headers[name] = value
     return response
