@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec
+from urllib.parse import quote
 
 from flask import Flask, Response, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,7 +14,9 @@ from werkzeug.exceptions import HTTPException
 from examples.clock import Clock, utc_now
 from examples.database import Database
 from examples.issuer import Issuer, IssuerUnavailable
-from examples.member_data.challenges import METADATA_PATH, Challenges
+from examples.member_data import dpop
+from examples.member_data.challenges import METADATA_PATH, Challenges, Scheme
+from examples.member_data.dpop import BadProof
 from examples.member_data.iban import masked, normalised
 from examples.member_data.pdf import render
 from examples.member_data.records import (
@@ -94,18 +97,35 @@ class MemberData:
 
     def admit(self) -> Access | Response:
         """Who asks, from the Authorization header alone (never the address or a form), or the refusal."""
-        header = request.headers.get("Authorization", "")
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() != "bearer":
+        word, _, token = request.headers.get("Authorization", "").partition(" ")
+        scheme, token = Scheme.named(word), token.strip(" ")
+        if scheme is None:
             return self.challenges.no_token()
-        verdict = verify(token.strip(" "), issuer=self.issuer, audience=self.audience)
+        verdict = verify(token, issuer=self.issuer, audience=self.audience)
         match verdict:
             case InvalidToken(reason):
-                return self.challenges.invalid_token(reason)
+                return self.challenges.invalid_token(scheme, reason)
             case InsufficientScope():
-                return self.challenges.insufficient_scope()
+                return self.challenges.insufficient_scope(scheme)
             case Access():
-                return verdict
+                return self._with_its_proof(verdict, scheme, token)
+
+    def _with_its_proof(self, access: Access, scheme: Scheme, token: str) -> Access | Response:
+        """RFC 9449 7.1: a bound token never passes as a bearer token, nor an unbound one as a bound one."""
+        if scheme is not Scheme.of(access):
+            reason = f"this token must be presented with the scheme {Scheme.of(access).value}"
+            return self.challenges.invalid_token(scheme, reason)
+        if access.bound_to is None:
+            return access
+        # Our own address, never the Host that the request claims.
+        url = self.audience.rstrip("/") + quote(request.path)
+        about = dpop.Request(method=request.method, url=url, token=token, bound_to=access.bound_to)
+        proof = dpop.verify(request.headers.get("DPoP", ""), about, now=self.clock())
+        if isinstance(proof, BadProof):
+            return self.challenges.invalid_proof(proof.reason)
+        with self.database.transaction() as session:
+            is_fresh = dpop.use(session, proof, now=self.clock())
+        return access if is_fresh else self.challenges.invalid_proof("the proof was used before")
 
     def health(self) -> Response:
         """Alive, and the database answers."""
@@ -172,7 +192,7 @@ class MemberData:
         """Change where reimbursements are paid: only right after a sign-in in two steps."""
         now = self.clock()
         if not access.is_strong(now):
-            return self.challenges.step_up()
+            return self.challenges.step_up(access)
         iban = _posted_iban()
         if iban is None:
             return _error(422, "a French IBAN is needed")

@@ -34,6 +34,8 @@ class Access:
     client_id: str
     acr: str | None
     authenticated_at: int | None
+    bound_to: str | None
+    """The thumbprint of the key that must be proved with each request (RFC 9449 section 6.1)."""
 
     def is_strong(self, now: datetime) -> bool:
         """Whether the member signed in strongly, and lately, enough for a sensitive change."""
@@ -114,9 +116,15 @@ def _judge(claims: dict[str, object]) -> Verdict:
     scope = claims.get("scope")
     if not isinstance(scope, str) or SCOPE not in scope.split(" "):
         return InsufficientScope()
+    # RFC 9068 section 2.2: the subject of a token that a service got for itself is that service.
+    if claims["sub"] == claims["client_id"]:
+        return InvalidToken("the token is not for a member")
     number = claims.get("member_number")
     if not isinstance(number, str) or not re.fullmatch(r"[A-Za-z0-9]{1,32}", number):
         return InvalidToken("the member number is missing")
+    bound_to = _key_bound_to(claims.get("cnf"))
+    if isinstance(bound_to, InvalidToken):
+        return bound_to
     acr, authenticated_at = claims.get("acr"), claims.get("auth_time")
     return Access(
         member_number=number,
@@ -124,4 +132,13 @@ def _judge(claims: dict[str, object]) -> Verdict:
         client_id=str(claims["client_id"]),
         acr=acr if isinstance(acr, str) else None,
         authenticated_at=authenticated_at if type(authenticated_at) is int else None,
+        bound_to=bound_to,
     )
+
+
+def _key_bound_to(confirmation: object) -> str | InvalidToken | None:
+    """The thumbprint of `cnf`; a confirmation that we cannot check is never taken for none (RFC 7800 3.1)."""
+    if confirmation is None:
+        return None
+    thumbprint = confirmation.get("jkt") if isinstance(confirmation, dict) else None
+    return thumbprint if isinstance(thumbprint, str) else InvalidToken("the confirmation is not understood")
