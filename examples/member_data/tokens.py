@@ -79,9 +79,9 @@ def verify(token: str, *, issuer: Issuer, audience: str) -> Verdict:
         return InvalidToken("the token has expired")
     except _UNREADABLE as error:
         return InvalidToken(f"the token is not acceptable: {type(error).__name__}")
-    if not isinstance(claims["exp"], int | float):
-        # RFC 7519 section 2: a date is a JSON number; PyJWT would read one from text too.
-        return InvalidToken("exp is not a number")
+    # RFC 7519 section 2: a date is a JSON number; PyJWT would read one from text too.
+    if not isinstance(claims["exp"], int | float) or not isinstance(claims["client_id"], str):
+        return InvalidToken("a claim is not of its type")
     return _judge(claims)
 
 

@@ -1,6 +1,6 @@
 """Access tokens as they come back to us: how they are presented, and whether they still count."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,11 +14,16 @@ from idp.oidc.client_jwts import STRONG_NAMES
 from idp.oidc.clients import Client
 from idp.oidc.dpop import BadProof
 from idp.oidc.grants import LiveGrant
-from idp.oidc.keys import Kind
+from idp.oidc.keys import KeyRing, Kind
 from idp.oidc.provider import Provider, Snapshot
 from idp.sessions import service as sessions
 from idp.subjects import accounts
 from idp.subjects.accounts import Profile
+
+# The members of every access token of ours, and those of some.
+_WRITTEN = {"aud": str | list, "client_id": str, "exp": int, "jti": str, "sub": str}
+_AT_TIMES = {"scope": str, "cnf": dict, tokens.GRANT: str}
+_NEVER_WRITTEN = frozenset({"nbf"})
 
 
 class TokenRefusal(StrEnum):
@@ -80,6 +85,24 @@ def presented(request: Request, *, in_form: bool = False) -> Presented | TokenRe
     return Presented(found, scheme.lower(), request.headers.get("DPoP")) if found else TokenRefusal.MALFORMED
 
 
+def genuine(token: str, *, ring: KeyRing, issuer: str) -> dict[str, Any] | None:
+    """What an access token of ours says, whenever it was good; None for anything that we would not write."""
+    document = ring.read(token, Kind.ACCESS_TOKEN)
+    if document is None or document.get("iss") != issuer or document.keys() & _NEVER_WRITTEN:
+        return None
+    # A signature of our key over anything else is an accident or a theft: neither may become a 500.
+    return document if _is_whole(document) else None
+
+
+def _is_whole(document: Mapping[str, Any]) -> bool:
+    audience = document.get("aud")
+    return (
+        all(isinstance(document.get(name), kind) for name, kind in _WRITTEN.items())
+        and all(isinstance(document[name], kind) for name, kind in _AT_TIMES.items() if name in document)
+        and all(isinstance(name, str) for name in (audience if isinstance(audience, list) else ()))
+    )
+
+
 def judge(
     session: Session, token: str, *, provider: Provider, snapshot: Snapshot, now: datetime
 ) -> Access | None:
@@ -88,10 +111,9 @@ def judge(
     Nothing that starts after an acknowledged revocation, logout or suspension succeeds: each is looked up here,
     in the transaction of the request. Audience, scope and binding are the caller's to judge.
     """
-    document = snapshot.ring.read(token, Kind.ACCESS_TOKEN)
-    if document is None or document.get("iss") != provider.issuer:
+    document = genuine(token, ring=snapshot.ring, issuer=provider.issuer)
+    if document is None:
         return None
-    # We signed it, so its members are what we wrote.
     client = snapshot.clients.get(document["client_id"])
     if client is None or document["exp"] <= now.timestamp() or denied.is_denied(session, document["jti"]):
         return None

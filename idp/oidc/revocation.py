@@ -7,9 +7,8 @@ from flask import Request, Response
 from sqlalchemy.orm import Session
 
 from idp.core import audit
-from idp.oidc import denied, machine, refresh_tokens
+from idp.oidc import bearer, denied, machine, refresh_tokens
 from idp.oidc.clients import Client
-from idp.oidc.keys import Kind
 from idp.oidc.provider import Provider, Snapshot
 
 PATH = "/oauth2/revoke"
@@ -43,8 +42,8 @@ def _revoke(
     """What was revoked, or None. Raises InvalidGrantError for another client's access token (section 2.1)."""
     if refresh_tokens.revoke(session, token, client=client, vault=provider.vault, now=now):
         return "refresh_token"
-    document = snapshot.ring.read(token, Kind.ACCESS_TOKEN)
-    if document is None or document.get("iss") != provider.issuer:
+    document = bearer.genuine(token, ring=snapshot.ring, issuer=provider.issuer)
+    if document is None:
         return None
     if document["client_id"] != client.client_id:
         raise InvalidGrantError("the token was not issued to this client")

@@ -223,7 +223,9 @@ def key_names() -> Iterator[tuple[str, Make]]:
     yield "kid cut short", lambda w: w.signed({"kid": w.header["kid"][:-1]})
     yield (
         "kid of another of our keys",
-        lambda w: w.signed({"kid": next(k["kid"] for k in w.published if k["kid"] != w.header["kid"])}),
+        lambda w: w.signed(
+            {"kid": next((k["kid"] for k in w.published if k["kid"] != w.header["kid"]), "k2")}
+        ),
     )
 
 
@@ -454,6 +456,8 @@ def wrong_claims(issuer: str, audiences: tuple[str, ...]) -> Iterator[tuple[str,
         [],
         [""],
         [list(audiences)],
+        [*audiences, ["x"]],
+        [*audiences, 7],
         {first: first},
         ["reader"],
     ):
@@ -472,20 +476,27 @@ def wrong_claims(issuer: str, audiences: tuple[str, ...]) -> Iterator[tuple[str,
         float("nan"),
     ):
         yield f"exp {value!r}", lambda w, value=value: w.signed({}, {"exp": value})
+    for name in ("client_id", "jti", "sub"):
+        for value in (None, 7, ["x"], {}, True):
+            yield f"{name} {value!r}", lambda w, name=name, value=value: w.signed({}, {name: value})
+    for value in (7, ["openid"], {}, True):
+        yield f"scope {value!r}", lambda w, value=value: w.signed({}, {"scope": value})
+    for value in ("x", 7, ["jkt"], True, {"jkt": 7}, {"jkt": ["x"]}, {"jkt": "x" * 43}):
+        yield f"cnf {value!r}", lambda w, value=value: w.signed({}, {"cnf": value})
     yield "nbf tomorrow", lambda w: w.signed({}, {"nbf": now + 86_400})
-    yield "aud twice, the last another's", lambda w: _doubled(w, "aud", "http://evil.example")
-    yield "iss twice, the last another's", lambda w: _doubled(w, "iss", "http://evil.example")
-    yield "exp twice, the last over", lambda w: _doubled(w, "exp", 1)
-    yield "alg twice, the last none", lambda w: _doubled_header(w, "alg", "none")
-    yield "typ twice, the last another", lambda w: _doubled_header(w, "typ", "logout+jwt")
+    yield "aud twice, the last another's", lambda w: doubled(w, "aud", "http://evil.example")
+    yield "iss twice, the last another's", lambda w: doubled(w, "iss", "http://evil.example")
+    yield "exp twice, the last over", lambda w: doubled(w, "exp", 1)
+    yield "alg twice, the last none", lambda w: doubled_header(w, "alg", "none")
+    yield "typ twice, the last another", lambda w: doubled_header(w, "typ", "logout+jwt")
 
 
-def _doubled(workshop: Workshop, name: str, value) -> str:
+def doubled(workshop: Workshop, name: str, value) -> str:
     payload = as_json(workshop.claims)[:-1] + b"," + as_json({name: value})[1:]
     return workshop.sealed(as_json(workshop.header), payload)
 
 
-def _doubled_header(workshop: Workshop, name: str, value) -> str:
+def doubled_header(workshop: Workshop, name: str, value) -> str:
     header = as_json(workshop.header)[:-1] + b"," + as_json({name: value})[1:]
     return workshop.sealed(header, as_json(workshop.claims))
 

@@ -12,8 +12,18 @@ from werkzeug.test import TestResponse
 
 import examples.issuer
 from examples.member_data.app import create_app as create_member_data
-from tests.protocol.hostile_tokens import FORGED, NEVER_OURS, Workshop, wrong_claims
-from tests.protocol.party import AUDIENCE, ISSUER, NOON, back_at
+from tests.protocol.hostile_tokens import (
+    FORGED,
+    NEVER_OURS,
+    Workshop,
+    bad_payloads,
+    doubled,
+    doubled_header,
+    odd_headers,
+    wrong_claims,
+)
+from tests.protocol.party import ASSERTION_TYPE, AUDIENCE, CLIENT_KEY, ISSUER, NOON, back_at
+from tests.support.proofs import Prover
 
 SCOPE = "openid profile email member member_data"
 # Shorter pieces of a token may occur in an answer by chance.
@@ -168,6 +178,48 @@ def logout(rp, member) -> Door:
     )
 
 
+def introspected(world, member) -> Door:
+    """`token` at introspection, asked by a service that the genuine token is for (RFC 7662)."""
+    service = world.party("api")
+
+    return Door(
+        service.introspect,
+        genuine=world.party("reader").tokens(member, scope=SCOPE)["access_token"],
+        passes=lambda response: (
+            response.json["active"] is True and response.json["member_number"] == "1234567"
+        ),
+        refuses=lambda response: (
+            (response.status_code == 200 and response.json == {"active": False}) or is_bad_request(response)
+        ),
+    )
+
+
+def assertion(world, **changes) -> str:
+    return CLIENT_KEY.assertion("keyed", world.clock.now(), headers={"typ": "JWT"}, **changes)
+
+
+def asserted(party, path: str, form: dict[str, str]) -> Door:
+    """`client_assertion` at an endpoint for clients (RFC 7523)."""
+
+    def present(token: str) -> TestResponse:
+        # An assertion is good once, so the genuine one is a fresh one each time.
+        token = assertion(party.world) if token == "genuine" else token
+        proving = {"client_assertion": token, "client_assertion_type": ASSERTION_TYPE}
+        return party.world.app.test_client().post(path, data={**proving, **form}, base_url=ISSUER)
+
+    return Door(
+        present,
+        genuine="genuine",
+        passes=lambda response: response.status_code in {200, 201},
+        refuses=lambda response: is_bad_request(response) or response.json.get("error") == "invalid_client",
+    )
+
+
+def is_bad_request(response: TestResponse) -> bool:
+    """What is no form at all, or far too long for one."""
+    return response.status_code in {400, 413} and "error" in response.json
+
+
 def test_the_table_is_long_and_its_tokens_differ(rp, member, world):
     workshop = Workshop.at(world, rp.tokens(member, scope=SCOPE)["access_token"])
 
@@ -186,6 +238,8 @@ def test_userinfo_takes_none_of_them(rp, member, world, kind):
 
     tokens = made(workshop, FORGED, NEVER_OURS, wrong_claims(ISSUER, (ISSUER,)))
 
+    for value in (None, 7, ["x"], {}, "x", "../x"):
+        tokens[f"grant {value!r}"] = workshop.signed({}, {"grant": value})
     assert door.faults(sendable(tokens)) == {}
 
 
@@ -233,3 +287,100 @@ def test_a_megabyte_costs_next_to_nothing(rp, member):
 
     # T-JWT-SIZE asks for 20 ms each; a busy machine gets ten times that.
     assert time.perf_counter() - started < 2
+
+
+def test_introspection_finds_none_of_them_active(world, member):
+    door = introspected(world, member)
+    workshop = Workshop.at(world, door.genuine)
+
+    tokens = made(workshop, FORGED, NEVER_OURS, wrong_claims(ISSUER, (AUDIENCE,)))
+
+    # A bound token is told to be bound: the service asks for its proof.
+    tokens = {name: token for name, token in tokens.items() if not name.startswith("cnf {")}
+    # Who may look is decided by whom the token is for.
+    tokens["aud is the issuer alone"] = workshop.signed({}, {"aud": ISSUER})
+    assert door.faults(tokens) == {}
+
+
+def test_revocation_of_them_revokes_nothing(world, rp, member):
+    genuine = rp.tokens(member)["access_token"]
+    workshop = Workshop.at(world, genuine)
+    tokens = made(workshop, FORGED, NEVER_OURS)
+
+    answers = {name: rp.revoke(token) for name, token in tokens.items()}
+
+    assert {name for name, answer in answers.items() if answer.status_code not in {200, 400, 413}} == set()
+    assert {name for name, answer in answers.items() if answer.status_code == 200 and answer.data} == set()
+    assert rp.userinfo(genuine).status_code == 200
+    assert rp.revoke(genuine).status_code == 200
+    assert rp.userinfo(genuine).status_code == 401
+
+
+CALLS = {
+    "/oauth2/token": {"grant_type": "client_credentials"},
+    "/oauth2/revoke": {"token": "any"},
+    "/oauth2/introspect": {"token": "any"},
+    "/oauth2/par": {
+        "response_type": "code",
+        "redirect_uri": "http://127.0.0.1:9/keyed/cb",
+        "scope": "openid",
+        "code_challenge": "x" * 43,
+        "code_challenge_method": "S256",
+    },
+}
+
+
+@pytest.mark.parametrize("path", CALLS)
+def test_no_client_is_known_by_them(world, path):
+    door = asserted(world.party("keyed"), path, CALLS[path])
+    prover = Prover(private=CLIENT_KEY.private)
+    workshop = Workshop(genuine=assertion(world), prover=prover, published=[CLIENT_KEY.public_jwk])
+
+    tokens = made(workshop, FORGED, odd_headers(), bad_payloads(), assertion_claims())
+
+    # RFC 7515 section 4: without a kid each key of the client may have signed, and unknown members are ignored.
+    for name in ("kid missing, our signature", "kid null, our signature", "zip", "cty JWT"):
+        del tokens[name]
+    assert door.faults(tokens) == {}
+
+
+def assertion_claims():
+    """RFC 7523 section 3, and what goes beyond it: our issuer alone is the audience (CVE-2025-27370)."""
+    now = int(NOON.timestamp())
+    wrong = {
+        "iss": ("reader", "keyed2", ISSUER, "", None, 7, ["keyed"]),
+        "sub": ("reader", "nobody", "", None, 7, ["keyed"], {}),
+        "aud": (
+            f"{ISSUER}/oauth2/token",
+            f"{ISSUER}/",
+            ISSUER[:-1],
+            [ISSUER],
+            [ISSUER, "x"],
+            [],
+            None,
+            "",
+            7,
+            {},
+        ),
+        "exp": (now - 61, 0, -1, now + 3_700, 10**20, str(now + 60), None, [now], True, float("nan")),
+        "nbf": (now + 100, "now", True, float("inf")),
+        "iat": (now + 100, "now", True),
+        "jti": ("", 7, None, "x" * 300, ["x"]),
+    }
+    for name, values in wrong.items():
+        for value in values:
+            yield f"{name} {value!r}", lambda w, name=name, value=value: w.signed({}, {name: value})
+    yield "aud twice, the last good", lambda w: doubled(w, "aud", ISSUER)
+    yield "sub twice, the last good", lambda w: doubled(w, "sub", "keyed")
+    yield "alg twice, the last good", lambda w: doubled_header(w, "alg", "ES256")
+
+
+def test_an_assertion_is_good_once_wherever_it_is_shown(world):
+    proving = {"client_assertion": assertion(world, jti="once"), "client_assertion_type": ASSERTION_TYPE}
+    http = world.app.test_client()
+
+    first = http.post("/oauth2/revoke", data={**proving, "token": "any"}, base_url=ISSUER)
+    answers = [http.post(path, data={**proving, **form}, base_url=ISSUER) for path, form in CALLS.items()]
+
+    assert first.status_code == 200
+    assert {answer.status_code for answer in answers} == {401}
