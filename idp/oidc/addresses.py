@@ -1,7 +1,8 @@
 """Which addresses a client may have, and when a request names one of them."""
 
 import re
-from urllib.parse import SplitResult, urlsplit
+from ipaddress import ip_address
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from idp.core.settings import is_loopback
 
@@ -10,6 +11,9 @@ LONGEST_ADDRESS = 2000
 _PLAIN = re.compile(r"""[!#-;=?-Z\[\]_a-z~|%$&'()+,]+""")
 # RFC 3986 section 4.3: a scheme, and something that it names.
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(//[^/?]|[^/?])")
+# A host as browsers read it too: no encoded, empty or last dot, and no number that they take for an address.
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
+_ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 _LOOPBACK_LITERALS = frozenset({"127.0.0.1", "::1"})
 
 
@@ -39,11 +43,26 @@ def _why_web_refused(parts: SplitResult, host: str, port: int | None, *, loopbac
         return "must name a host, in small letters"
     if "@" in parts.netloc:
         return "must have no user before the host"
-    if ".." in parts.path or ";" in parts.path:
+    if parts.netloc != _netloc(host, port) or not _is_plain_host(host):
+        return "must name a host and port in their plain form"
+    if ".." in unquote(parts.path) or ";" in parts.path:
         return "must have no dot segments nor path parameters"
     if parts.scheme == "https" or (loopback_http and is_loopback(host)):
         return None
     return "must be https (http is for loopback addresses, in development or for native clients)"
+
+
+def _netloc(host: str, port: int | None) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return name if port is None else f"{name}:{port}"
+
+
+def _is_plain_host(host: str) -> bool:
+    """Whether browsers read the host as it stands (WHATWG URL, host parsing): `127.1` is no name to them."""
+    try:
+        return str(ip_address(host)) == host
+    except ValueError:
+        return ".." not in host and bool(_NAME.fullmatch(host)) and not _ENDS_IN_NUMBER.fullmatch(host)
 
 
 def _why_scheme_refused(parts: SplitResult, *, own_scheme: bool) -> str | None:

@@ -41,8 +41,8 @@ class Subject:
 
         A claim without a value is left out, never null (OIDC Core 5.3.2).
         """
-        allowed = _names(self.client.scopes)
-        names = _names(scopes) | (set(wanted) & allowed)
+        # The client's scopes of today: what its file lost, its earlier tokens open no more.
+        names = (_names(scopes) | set(wanted)) & _names(self.client.scopes)
         everything = self._everything()
         return {name: value for name, value in everything.items() if name in names and value is not None}
 
