@@ -1,5 +1,6 @@
 """Write what is generated: the references, and `config/parvis.toml` (`--check` only compares)."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pydantic import BaseModel, SecretStr
 from idp.core.durations import write_duration
 from idp.core.errors import CATALOGUE
 from idp.core.settings import Settings
+from idp.oidc import openapi
 from tools import conformance
 from tools.client_reference import client_files_page
 from tools.discovery_reference import discovery_page
@@ -68,6 +70,11 @@ def settings_file() -> str:
     return "\n".join(lines) + "\n"
 
 
+def openapi_file() -> str:
+    """`docs/reference/openapi.json`: as `/openapi.json` answers at the address of the demo."""
+    return json.dumps(openapi.document(Settings.model_construct()), indent=1) + "\n"
+
+
 def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, object, str]]:
     sections = []
     for name, field in model.model_fields.items():
@@ -101,6 +108,7 @@ FILES = {
     "docs/reference/client-files.md": client_files_page,
     "docs/reference/discovery.md": discovery_page,
     "docs/reference/conformance.md": conformance.page,
+    "docs/reference/openapi.json": openapi_file,
     "config/parvis.toml": settings_file,
 }
 

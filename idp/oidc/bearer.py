@@ -21,7 +21,7 @@ from idp.subjects import accounts
 from idp.subjects.accounts import Profile
 
 # The members of every access token of ours, and those of some.
-_WRITTEN = {"aud": str | list, "client_id": str, "exp": int, "jti": str, "sub": str}
+WRITTEN = {"aud": str | list, "client_id": str, "exp": int, "jti": str, "sub": str}
 _AT_TIMES = {"scope": str, "cnf": dict, tokens.GRANT: str}
 _NEVER_WRITTEN = frozenset({"nbf"})
 
@@ -97,7 +97,7 @@ def genuine(token: str, *, ring: KeyRing, issuer: str) -> dict[str, Any] | None:
 def _is_whole(document: Mapping[str, Any]) -> bool:
     audience = document.get("aud")
     return (
-        all(isinstance(document.get(name), kind) for name, kind in _WRITTEN.items())
+        all(isinstance(document.get(name), kind) for name, kind in WRITTEN.items())
         and all(isinstance(document[name], kind) for name, kind in _AT_TIMES.items() if name in document)
         and all(isinstance(name, str) for name in (audience if isinstance(audience, list) else ()))
     )

@@ -7,7 +7,18 @@ from flask import Flask, Response
 from sqlalchemy.orm import Session
 
 from idp.core.clock import Clock, SystemClock
-from idp.oidc import bearer, codes, denied, discovery, grants, key_schedule, pushed, used_once, userinfo
+from idp.oidc import (
+    bearer,
+    codes,
+    denied,
+    discovery,
+    grants,
+    key_schedule,
+    openapi,
+    pushed,
+    used_once,
+    userinfo,
+)
 from idp.oidc.bearer import TokenRefusal
 from idp.oidc.frontmost import Frontmost
 from idp.oidc.key_schedule import Schedule
@@ -22,9 +33,9 @@ def front(app: Flask, provider: Provider, clock: Clock | None = None) -> None:
     """Read (or make) the key ring, and serve discovery and keys before Flask is asked."""
     provider.start(now=(clock or SystemClock()).now())
     https = not provider.settings.is_development
-    app.wsgi_app = Frontmost(  # type: ignore[assignment, method-assign]
-        app.wsgi_app, discovery.documents(provider), https=https
-    )
+    described = openapi.prepared(provider.settings)
+    documents = {**discovery.documents(provider), openapi.PATH: lambda: described}
+    app.wsgi_app = Frontmost(app.wsgi_app, documents, https=https)  # type: ignore[assignment, method-assign]
 
 
 def gate(provider: Provider) -> Callable[[Call, str], str | Response]:
