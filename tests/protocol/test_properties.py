@@ -310,7 +310,7 @@ def parameters(draw):
     return asked
 
 
-@settings(QUICK, max_examples=500)
+@settings(QUICK, max_examples=300)
 @given(asked=parameters(), is_pushed=st.booleans())
 def test_any_request_is_read_refused_or_doubted_and_never_raises(
     registry, provider_settings, asked, is_pushed

@@ -1,6 +1,5 @@
 """RFC 8725 section 3.11: every kind of token at every place that reads one; what is not in the table passes nowhere."""
 
-import time
 from collections.abc import Callable
 
 import httpx
@@ -15,14 +14,13 @@ from examples.member_data.app import create_app as create_member_data
 from examples.member_space.app import create_app as create_member_space
 from examples.member_space.settings import DOORS
 from examples.member_space.settings import Settings as SpaceSettings
+from idp.oidc import backchannel
 from tests.protocol import party
-from tests.protocol.hostile_tokens import Workshop, as_json
 from tests.protocol.party import ASSERTION_TYPE, AUDIENCE, CLIENT_KEY, ISSUER, NOON, basic, secret_of
 
 CLAIMS_API = "https://claims.example.org"
 SPACE = "http://127.0.0.1:8002"
 ESPACE = "espace-adherent"
-LOGOUT = {"http://schemas.openid.net/event/backchannel-logout": {}}
 
 
 class Scene:
@@ -62,25 +60,17 @@ class Scene:
         form = {"grant_type": "client_credentials", **more}
         return self.world.party("robot").token(form).json["access_token"]
 
-    def signed(self, kind: str, audience: str, **claims) -> str:
-        """Something that only the provider can sign, of a type of its own."""
-        workshop = Workshop.at(self.world, self.given("reader")["id_token"])
-        now = int(self.world.clock.now().timestamp())
-        sub = self.world.accounts["1234567"]
-        document = {
-            "iss": ISSUER,
-            "aud": audience,
-            "sub": sub,
-            "iat": now,
-            "exp": now + 120,
-            "jti": "once",
-            **claims,
-        }
-        return workshop.sealed(as_json({**workshop.header, "typ": kind}), as_json(document))
-
     def logout_token(self) -> str:
-        # The member space takes each one once.
-        return self.signed("logout+jwt", ESPACE, events=LOGOUT, jti=f"logout {time.perf_counter_ns()}")
+        """As the worker makes it; the member space takes each one once."""
+        provider = self.world.parts.provider
+        return backchannel.logout_token(
+            provider.clients.known.clients[ESPACE],
+            sub=self.world.accounts["1234567"],
+            sid="session",
+            issuer=ISSUER,
+            ring=provider.keys.ring,
+            now=self.world.clock.now(),
+        )
 
     def pushed(self) -> str:
         client = self.world.party("pushing")
