@@ -197,11 +197,12 @@ def pushed_used(scene: Scene, token: str) -> bool:
     return "code=" in (response.location or "")
 
 
-def logged_out(scene: Scene, token: str) -> bool:
+def logged_out(scene: Scene, client_id: str, token: str) -> bool:
     """By a browser in which nobody is signed in: only a genuine hint leads on."""
-    parameters = {"id_token_hint": token, "post_logout_redirect_uri": "http://127.0.0.1:9/reader/bye"}
+    bye = f"http://127.0.0.1:9/{client_id}/bye"
+    parameters = {"id_token_hint": token, "post_logout_redirect_uri": bye}
     response = scene.world.browser().get("/oauth2/end_session", query_string=parameters)
-    return response.location == "http://127.0.0.1:9/reader/bye"
+    return response.location == bye
 
 
 def is_session(scene: Scene, token: str) -> bool:
@@ -317,10 +318,23 @@ DOORS_OF: dict[str, tuple[Door, set[str]]] = {
         lambda s, t: authorized(s, "reader", id_token_hint=t),
         {"ID token"},
     ),
+    # Signed userinfo and logout tokens name their client as ID tokens do: their type alone tells them apart.
+    "authorize, id_token_hint of signed userinfo's client": (
+        lambda s, t: authorized(s, "signed-info", id_token_hint=t),
+        set(),
+    ),
+    "authorize, id_token_hint of the member space": (
+        lambda s, t: authorized(s, ESPACE, id_token_hint=t),
+        {"ID token of the member space"},
+    ),
     "authorize, request_uri": (pushed_used, {"pushed request"}),
     "authorize, request": (lambda s, t: authorized(s, "reader", request=t), set()),
     "authorize, session cookie": (is_session, {"session cookie"}),
-    "end_session, id_token_hint": (logged_out, {"ID token"}),
+    "end_session, id_token_hint": (lambda s, t: logged_out(s, "reader", t), {"ID token"}),
+    "end_session, id_token_hint of the member space": (
+        lambda s, t: logged_out(s, ESPACE, t),
+        {"ID token of the member space"},
+    ),
     "page, form token": (form_posted, {"form token"}),
     "member space, back-channel logout": (
         lambda s, t: answers_200(s.space.post("/backchannel-logout", data={"logout_token": t})),
@@ -372,9 +386,8 @@ def test_every_kind_passes_somewhere_and_every_expectation_names_a_kind():
 
     assert expected <= KINDS.keys()
     assert KINDS.keys() - expected == {
-        # A hint for another client, an answer that is read and not sent back, and the mark of a browser.
+        # A hint for a client of no door, an answer that is read and not sent back, and the mark of a browser.
         "pairwise ID token",
-        "ID token of the member space",
         "signed userinfo",
         "browser cookie",
     }
