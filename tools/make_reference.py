@@ -9,7 +9,7 @@ from pydantic import BaseModel, SecretStr
 
 from idp.core.durations import write_duration
 from idp.core.errors import CATALOGUE
-from idp.core.settings import Settings
+from idp.core.settings import Registration, Settings
 from idp.oidc import openapi
 from tools import conformance
 from tools.client_reference import client_files_page
@@ -71,8 +71,9 @@ def settings_file() -> str:
 
 
 def openapi_file() -> str:
-    """`docs/reference/openapi.json`: as `/openapi.json` answers at the address of the demo."""
-    return json.dumps(openapi.document(Settings.model_construct()), indent=1) + "\n"
+    """`docs/reference/openapi.json`: as `/openapi.json` answers at the address of the demo, registration open."""
+    settings = Settings.model_construct(registration=Registration.model_construct(enabled=True))
+    return json.dumps(openapi.document(settings), indent=1) + "\n"
 
 
 def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, object, str]]:

@@ -5,7 +5,16 @@ import json
 from typing import Any
 
 from idp.core.settings import Settings
-from idp.oidc import discovery, introspection, openapi_schemas, pushing, revocation, server, userinfo
+from idp.oidc import (
+    discovery,
+    introspection,
+    openapi_schemas,
+    pushing,
+    registration,
+    revocation,
+    server,
+    userinfo,
+)
 from idp.oidc.discovery import Document
 from idp.oidc.openapi_schemas import TEXT, Schema
 
@@ -44,7 +53,7 @@ def document(settings: Settings) -> Schema:
             "end_session endpoints that browsers are sent to, are not described here.",
         },
         "servers": [{"url": settings.issuer}],
-        "paths": {**_for_clients(), **_documents(), **_administration()},
+        "paths": {**_for_clients(), **_registration(settings), **_documents(), **_administration()},
         "components": {
             "schemas": openapi_schemas.components(),
             "securitySchemes": {
@@ -86,6 +95,58 @@ def _for_clients() -> Schema:
             takes="PushedRequest", gives=("201", "PushedResponse"), parameters=[_DPOP],
         ),
     }  # fmt: skip
+
+
+def _registration(settings: Settings) -> Schema:
+    """Only where the settings open it (RFC 7591, RFC 7592)."""
+    if not settings.registration.enabled:
+        return {}
+    told = {"200": _answer("The client as it is registered.", "RegisteredClient"), **_registration_refusals()}
+    gone = {"204": {"description": "The client is no more."}, **_registration_refusals()}
+    body = {"required": True, "content": {JSON: {"schema": _named("ClientMetadata")}}}
+    client = {"name": "client_id", "in": "path", "required": True, "schema": TEXT}
+    with_token: Schema = {"security": [{"bearer": []}]}
+    return {
+        registration.PATH: {
+            "post": {
+                "operationId": "register",
+                "summary": "Software registers itself, with the initial access token.",
+                "requestBody": body,
+                "responses": {
+                    "201": _answer(
+                        "Registered; the secret and the token are shown once.", "RegisteredClient"
+                    ),
+                    **_registration_refusals(),
+                },
+                **with_token,
+            }
+        },
+        f"{registration.PATH}/{{client_id}}": {
+            "parameters": [client],
+            "get": {
+                "operationId": "readClient",
+                "summary": "What is registered.",
+                "responses": told,
+                **with_token,
+            },
+            "put": {
+                "operationId": "replaceClient",
+                "summary": "Other metadata instead of all that was there.",
+                "requestBody": body,
+                "responses": told,
+                **with_token,
+            },
+            "delete": {"operationId": "endClient", "summary": "The end.", "responses": gone, **with_token},
+        },
+    }
+
+
+def _registration_refusals() -> Schema:
+    return {
+        "400": _refusal("The metadata is not acceptable."),
+        "401": _refusal("No token, or not the one for this.", challenge=True),
+        "default": _refusal("The request failed; error_description holds the number of the page of errors."),
+    }
 
 
 def _documents() -> Schema:

@@ -3,7 +3,7 @@
 from typing import Any, TypeAlias
 
 from idp.oidc import bearer, claims, client_auth, introspection, pushed
-from idp.oidc.client_jwts import STRONG_ALGORITHMS
+from idp.oidc.client_jwts import STRONG_NAMES
 from idp.oidc.keys import Algorithm
 from idp.oidc.requests import KNOWN, Prompt, ResponseMode
 from idp.sessions import assurance
@@ -20,8 +20,9 @@ SEVERAL: Schema = {"type": "array", "items": TEXT}
 
 # Every word that the member `error` may hold, wherever a client reads it.
 ERRORS = (
-    "access_denied", "insufficient_scope", "interaction_required", "invalid_client", "invalid_dpop_proof",
-    "invalid_grant", "invalid_request", "invalid_scope", "invalid_target", "invalid_token", "login_required",
+    "access_denied", "insufficient_scope", "interaction_required", "invalid_client", "invalid_client_metadata",
+    "invalid_dpop_proof", "invalid_grant", "invalid_redirect_uri", "invalid_request", "invalid_scope",
+    "invalid_target", "invalid_token", "login_required",
     "registration_not_supported", "request_not_supported", "request_uri_not_supported", "server_error",
     "temporarily_unavailable", "unauthorized_client", "unmet_authentication_requirements",
     "unsupported_grant_type", "unsupported_response_type",
@@ -61,6 +62,8 @@ def components() -> dict[str, Schema]:
         "Userinfo": _userinfo(),
         "PushedRequest": _pushed_request(),
         "PushedResponse": _pushed_response(),
+        "ClientMetadata": _client_metadata(),
+        "RegisteredClient": _registered_client(),
         "Jwks": closed({"keys": {"type": "array", "items": _jwk()}}, "keys"),
         "Metadata": _metadata(),
         "Configuration": {"type": "object", "required": ["hash", "issuer", "settings", "policies", "spaces"]},
@@ -165,6 +168,27 @@ def _pushed_response() -> Schema:
     return closed({"request_uri": uri, "expires_in": SECONDS}, "request_uri", "expires_in")
 
 
+def _client_metadata() -> Schema:
+    """RFC 7591 section 2; the reference of client files explains each member, and unknown ones are ignored."""
+    return {
+        "type": "object",
+        "properties": {"redirect_uris": {**SEVERAL, "minItems": 1}, "client_name": TEXT},
+    }
+
+
+def _registered_client() -> Schema:
+    told = {
+        "client_id": TEXT,
+        "client_secret": TEXT,
+        "client_secret_expires_at": {"const": 0},
+        "client_id_issued_at": INSTANT,
+        "registration_access_token": TEXT,
+        "registration_client_uri": ADDRESS,
+    }
+    required = ["client_id", "registration_access_token", "registration_client_uri"]
+    return {"type": "object", "properties": told, "required": required}
+
+
 def _jwk() -> Schema:
     members: Schema = dict.fromkeys(("kid", "crv", "x", "y", "n", "e"), TEXT)
     members |= {
@@ -186,7 +210,7 @@ def _metadata() -> Schema:
             **dict.fromkeys(endpoints, ADDRESS),
             "dpop_signing_alg_values_supported": {
                 "type": "array",
-                "items": {"enum": sorted(STRONG_ALGORITHMS)},
+                "items": {"enum": list(STRONG_NAMES)},
             },
         },
         "required": [*endpoints, *listed],

@@ -1,5 +1,6 @@
 """`openapi.json` tells the truth: whatever is sent, what comes back is described there, and never a 5xx."""
 
+import hashlib
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from idp.core.db import Database
+from idp.core.settings import Registration, Settings
 from idp.oidc import discovery, openapi
 from tests.protocol import party
 from tests.protocol.party import ISSUER, ROOT, basic, secret_of
@@ -37,7 +39,11 @@ CALLS = [
     ("/oauth2/introspect", "POST"),
     ("/oauth2/revoke", "POST"),
     ("/oauth2/par", "POST"),
+    ("/oauth2/register", "POST"),
+    ("/oauth2/register/{client_id}", "GET"),
 ]
+INITIAL = "the-initial-access-token-of-these-tests"
+OPEN = Registration(enabled=True, token_sha256=hashlib.sha256(INITIAL.encode()).hexdigest())
 TRIES = settings(
     max_examples=50,
     deadline=None,
@@ -55,7 +61,8 @@ def running(prepared, tmp_path_factory):
     shutil.copytree(source, folder)
     url = f"sqlite:///{folder}/parvis.db"
     database = Database(url)
-    world = party.make_world(folder, database, party.make_settings(folder, url))
+    settings = party.make_settings(folder, url).model_copy(update={"registration": OPEN})
+    world = party.make_world(folder, database, settings)
     world.accounts.update(accounts)
     yield world
     database.dispose()
@@ -87,7 +94,9 @@ def test_whatever_is_sent_the_answer_is_described(described, given_tokens, path,
     )
     known = [basic(name, secret_of(name)) for name in ("refreshing", "robot", "api")]
     bearer = f"Bearer {given_tokens['access_token']}"
-    authorizations = st.sampled_from([*known, bearer, bearer.replace("Bearer", "DPoP"), "Basic x", ""])
+    authorizations = st.sampled_from(
+        [*known, bearer, f"Bearer {INITIAL}", bearer.replace("Bearer", "DPoP"), "Basic x", ""]
+    )
 
     @TRIES
     @given(case=sent, authorization=authorizations)
@@ -141,6 +150,35 @@ def test_the_administration_is_described(running, described, path):
         is_as_described(described, path, http.get(path, headers=headers, base_url=ISSUER), "GET")
 
 
+def test_the_life_of_a_registered_client_is_described(running, described):
+    http, path = running.app.test_client(), "/oauth2/register"
+    body = {"redirect_uris": ["https://app.example/cb"]}
+
+    def call(method, path, token, **more):
+        return http.open(
+            path, method=method, headers={"Authorization": f"Bearer {token}"}, base_url=ISSUER, **more
+        )
+
+    made = call("POST", path, INITIAL, json=body)
+    is_as_described(described, path, made)
+    own, token = f"{path}/{made.json['client_id']}", made.json["registration_access_token"]
+    for method, more in {
+        "GET": {},
+        "PUT": {"json": {**body, "client_id": made.json["client_id"]}},
+        "DELETE": {},
+    }.items():
+        answer = call(method, own, token, **more)
+        assert answer.status_code in {200, 204}
+        is_as_described(described, f"{path}/{{client_id}}", answer, method)
+        is_as_described(described, f"{path}/{{client_id}}", call(method, own, "other", **more), method)
+
+
+def test_registration_is_described_only_where_it_is_open(running):
+    closed = openapi.document(running.settings.model_copy(update={"registration": Registration()}))
+
+    assert not [path for path in closed["paths"] if path.startswith("/oauth2/register")]
+
+
 def test_an_answer_that_is_not_described_would_be_seen(running, described):
     operation = described["/oauth2/token"]["POST"]
     answer = running.app.test_client().post("/oauth2/token", base_url=ISSUER)
@@ -166,10 +204,11 @@ def test_each_described_path_is_served(running):
     http = running.app.test_client()
 
     for path in openapi.document(running.settings)["paths"]:
-        assert http.get(path, base_url=ISSUER).status_code != 404, path
+        assert http.get(path.replace("{client_id}", "x"), base_url=ISSUER).status_code != 404, path
 
 
 def test_the_reference_holds_the_same_document():
     written = json.loads((ROOT / "docs/reference/openapi.json").read_text(encoding="utf-8"))
+    opened = Registration.model_construct(enabled=True)
 
-    assert written == json.loads(openapi.prepared(party.Settings.model_construct()).body)
+    assert written == openapi.document(Settings.model_construct(registration=opened))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from idp.core.secrets import Vault
 from idp.core.spaces import Spaces
-from idp.oidc import addresses, claims, clients, codes, requests, wanted
+from idp.oidc import addresses, claims, client_files, codes, requests, wanted
 from idp.oidc.claims import Subject
 from idp.oidc.client_rows import Registry
 from idp.oidc.requests import KNOWN, AuthorizationRequest, Doubt, Refused
@@ -180,7 +180,7 @@ def registry():
         }
         if document.get("token_endpoint_auth_method", "client_secret").startswith("client_secret"):
             document |= {} if "profile" in more else {"client_secret_sha256": "0" * 64}
-        found[client_id] = clients.parse(document, where=client_id, spaces=spaces, development=True)
+        found[client_id] = client_files.parse(document, where=client_id, spaces=spaces, development=True)
     return Registry.of(found, mark=None)
 
 

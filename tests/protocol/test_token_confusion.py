@@ -1,5 +1,7 @@
 """RFC 8725 section 3.11: every kind of token at every place that reads one; what is not in the table passes nowhere."""
 
+import hashlib
+import shutil
 from collections.abc import Callable
 
 import httpx
@@ -14,6 +16,8 @@ from examples.member_data.app import create_app as create_member_data
 from examples.member_space.app import create_app as create_member_space
 from examples.member_space.settings import DOORS
 from examples.member_space.settings import Settings as SpaceSettings
+from idp.core.db import Database
+from idp.core.settings import Registration
 from idp.oidc import backchannel
 from tests.protocol import party
 from tests.protocol.party import ASSERTION_TYPE, AUDIENCE, CLIENT_KEY, ISSUER, NOON, basic, secret_of
@@ -21,6 +25,9 @@ from tests.protocol.party import ASSERTION_TYPE, AUDIENCE, CLIENT_KEY, ISSUER, N
 CLAIMS_API = "https://claims.example.org"
 SPACE = "http://127.0.0.1:8002"
 ESPACE = "espace-adherent"
+
+
+INITIAL = "the-initial-access-token-of-these-tests"
 
 
 class Scene:
@@ -72,6 +79,17 @@ class Scene:
             now=self.world.clock.now(),
         )
 
+    def registered(self) -> dict:
+        """A client that registered itself."""
+        if "registered" not in self._kept:
+            body = {"redirect_uris": ["https://app.example/cb"]}
+            response = self.world.app.test_client().post(
+                "/oauth2/register", json=body, headers=bearer(INITIAL), base_url=ISSUER
+            )
+            assert response.status_code == 201, response.text
+            self._kept["registered"] = response.json
+        return self._kept["registered"]
+
     def pushed(self) -> str:
         client = self.world.party("pushing")
         return client.push(client.ask().parameters).json["request_uri"]
@@ -98,6 +116,22 @@ class Scene:
             return session.execute(
                 text("SELECT count(*) FROM audit_event WHERE event = 'token.revoked'")
             ).scalar_one()
+
+
+@pytest.fixture
+def world(prepared, compiled_templates, tmp_path):
+    """A provider with everything open that can be: software may register itself."""
+    source, accounts = prepared
+    folder = tmp_path / "store"
+    shutil.copytree(source, folder)
+    database = Database(f"sqlite:///{folder}/parvis.db")
+    opened = Registration(enabled=True, token_sha256=hashlib.sha256(INITIAL.encode()).hexdigest())
+    settings = party.make_settings(folder, f"sqlite:///{folder}/parvis.db")
+    world = party.make_world(folder, database, settings.model_copy(update={"registration": opened}))
+    world.app.jinja_env.bytecode_cache = compiled_templates
+    world.accounts.update(accounts)
+    yield world
+    database.dispose()
 
 
 @pytest.fixture
@@ -137,6 +171,9 @@ KINDS: dict[str, Callable[[Scene], str]] = {
     "session cookie": lambda s: s.member.http.get_cookie("__Host-parvis_session", domain="127.0.0.1").value,
     "browser cookie": lambda s: s.member.http.get_cookie("__Host-parvis_browser", domain="127.0.0.1").value,
     "form token": lambda s: s.form_token(),
+    "initial access token": lambda s: INITIAL,
+    "registration token": lambda s: s.registered()["registration_access_token"],
+    "secret of a registered client": lambda s: s.registered()["client_secret"],
     "client secret": lambda s: secret_of("poster"),
 }  # fmt: skip
 
@@ -205,6 +242,19 @@ def logged_out(scene: Scene, client_id: str, token: str) -> bool:
     return response.location == bye
 
 
+def manages(scene: Scene, token: str) -> bool:
+    path = scene.registered()["registration_client_uri"].removeprefix(ISSUER)
+    return answers_200(scene.get(path, **bearer(token)))
+
+
+def registers(scene: Scene, token: str) -> bool:
+    body = {"redirect_uris": ["https://app.example/cb"]}
+    http = scene.world.app.test_client()
+    response = http.post("/oauth2/register", json=body, headers=bearer(token), base_url=ISSUER)
+    assert response.status_code in {201, 401}, response.text
+    return response.status_code == 201
+
+
 def is_session(scene: Scene, token: str) -> bool:
     browser = scene.world.browser()
     browser.http.set_cookie("__Host-parvis_session", token, domain="127.0.0.1")
@@ -224,12 +274,10 @@ def secret_taken(scene: Scene, token: str) -> bool:
     return scene.post("/oauth2/token", {**form, "client_secret": token}).json["error"] == "invalid_grant"
 
 
-def password_taken(scene: Scene, token: str) -> bool:
+def password_taken(scene: Scene, client_id: str, token: str) -> bool:
     form = {"grant_type": "authorization_code", "code": "x", "redirect_uri": "x"}
-    return (
-        scene.post("/oauth2/token", form, Authorization=basic("reader", token)).json["error"]
-        == "invalid_grant"
-    )
+    answer = scene.post("/oauth2/token", form, Authorization=basic(client_id, token))
+    return answer.json["error"] == "invalid_grant"
 
 
 # Each place that reads a token: whether it lets this one through, and the kinds that may.
@@ -305,7 +353,7 @@ DOORS_OF: dict[str, tuple[Door, set[str]]] = {
         {"client assertion"},
     ),
     "token, client_secret": (secret_taken, {"client secret"}),
-    "token, Basic": (password_taken, set()),
+    "token, Basic": (lambda s, t: password_taken(s, "reader", t), set()),
     "token, DPoP": (
         lambda s, t: answers_200(
             s.world.party("robot").token(
@@ -335,6 +383,12 @@ DOORS_OF: dict[str, tuple[Door, set[str]]] = {
         lambda s, t: logged_out(s, ESPACE, t),
         {"ID token of the member space"},
     ),
+    "registration": (registers, {"initial access token"}),
+    "management of a registered client": (manages, {"registration token"}),
+    "token, Basic of a registered client": (
+        lambda s, t: password_taken(s, s.registered()["client_id"], t),
+        {"secret of a registered client"},
+    ),
     "page, form token": (form_posted, {"form token"}),
     "member space, back-channel logout": (
         lambda s, t: answers_200(s.space.post("/backchannel-logout", data={"logout_token": t})),
@@ -357,7 +411,16 @@ def pieces(token: str) -> list[str]:
     swapped = token.swapcase()
     rotated = token[1:] + token[:1]
     cut = [token[:length] for length in (1, len(token) // 2, len(token) - 1)]
-    return [*cut, token[1:], swapped, rotated, token + token[-1], token + token, f" {token}", token + "%00"]
+    return [
+        *cut,
+        token[1:],
+        swapped,
+        rotated,
+        token + token[-1],
+        token + token,
+        f"{token[:3]} {token[3:]}",
+        token + "%00",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -368,6 +431,8 @@ def pieces(token: str) -> list[str]:
         ("session cookie", "authorize, session cookie"),
         ("pushed request", "authorize, request_uri"),
         ("client secret", "token, client_secret"),
+        ("initial access token", "registration"),
+        ("registration token", "management of a registered client"),
         ("form token", "page, form token"),
     ],
 )
