@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from idp.core.settings import is_loopback
 
 LONGEST_ADDRESS = 2000
+LAST_PORT = 65535
 # Visible ASCII without what a browser, a proxy and a parser may read differently.
 _PLAIN = re.compile(r"""[!#-;=?-Z\[\]_a-z~|%$&'()+,]+""")
 # RFC 3986 section 4.3: a scheme, and something that it names.
@@ -97,8 +98,9 @@ def _differs_by_port(address: str, known: str) -> bool:
         return False
     host = f"[{template.hostname}]" if ":" in (template.hostname or "") else template.hostname
     rest = known.removeprefix(f"http://{template.netloc}")
-    pattern = rf"http://{re.escape(str(host))}:[1-9]\d{{0,4}}{re.escape(rest)}"
-    return re.fullmatch(pattern, address, re.ASCII) is not None
+    pattern = rf"http://{re.escape(str(host))}:([1-9]\d{{0,4}}){re.escape(rest)}"
+    found = re.fullmatch(pattern, address, re.ASCII)
+    return found is not None and int(found[1]) <= LAST_PORT
 
 
 def origin(address: str) -> str | None:

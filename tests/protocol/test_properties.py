@@ -61,6 +61,7 @@ def test_a_web_client_gets_codes_at_registered_addresses_only(address):
 @QUICK
 @given(st.one_of(mutated(NATIVE), st.text()))
 @example("http://127.0.0.1:65535/cb")
+@example("http://127.0.0.1:65536/cb")
 @example("http://127.0.0.1:99999999/cb")
 @example("http://127.0.0.1:80@evil.example/cb")
 @example("http://localhost:80/cb")
