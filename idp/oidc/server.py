@@ -191,7 +191,8 @@ def _bound_to(request: TokenRequest, client: Client) -> str | None:
     header = request.sent.headers.get("DPoP")
     if header is None:
         if client.dpop_bound_access_tokens:
-            raise OAuth2Error(error="invalid_dpop_proof", description="this client must send a DPoP proof")
+            # RFC 9449 section 5 keeps invalid_dpop_proof for a proof that is there, and wrong.
+            raise InvalidRequestError("this client must send a DPoP proof")
         return None
     url = request.provider.issuer + PATH
     found = dpop.check(request.session, header, method="POST", url=url, now=request.now)

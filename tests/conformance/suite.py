@@ -14,7 +14,7 @@ from bs4 import BeautifulSoup
 
 from idp.app import create_app
 from tests.conformance.metadata import KINDS, LANGUAGE
-from tests.protocol.party import ISSUER
+from tests.protocol.party import World
 
 HTTPS_ISSUER = "https://connexion.example.org"
 DISCOVERY = "/.well-known/openid-configuration"
@@ -61,6 +61,8 @@ class Flow:
 class Suite:
     """A client that asks by one response mode and doubts everything that comes back."""
 
+    token_type = "Bearer"
+
     def __init__(self, world, *, mode="query", client_id="silent-alg"):
         self.world = world
         self.mode = mode
@@ -69,12 +71,13 @@ class Suite:
 
     @property
     def discovery(self):
-        return self.http.get(DISCOVERY, base_url=ISSUER).json
+        return self.http.get(DISCOVERY, base_url=self.world.issuer).json
 
     @property
     def keys(self):
         """The published keys, each with a kid of its own and no private member."""
-        keys = self.http.get(self.discovery["jwks_uri"].removeprefix(ISSUER), base_url=ISSUER).json["keys"]
+        path = self.discovery["jwks_uri"].removeprefix(self.world.issuer)
+        keys = self.http.get(path, base_url=self.world.issuer).json["keys"]
         assert keys
         assert all(key["kid"] for key in keys)
         assert len({key["kid"] for key in keys}) == len(keys)
@@ -157,7 +160,7 @@ class Suite:
         assert form["method"].lower() == "post"
         assert form.get("enctype", "application/x-www-form-urlencoded") == "application/x-www-form-urlencoded"
         assert form["action"] == self.rp.redirect_uri, "neither code nor error is in the address"
-        with self.http.get(soup.find("script")["src"], base_url=ISSUER) as script:
+        with self.http.get(soup.find("script")["src"], base_url=self.world.issuer) as script:
             assert 'getElementById("form-post").submit()' in script.text
         return [(tag["name"], tag["value"]) for tag in form.find_all("input")]
 
@@ -168,7 +171,7 @@ class Suite:
         assert response.headers["Cache-Control"] == "no-store"
         tokens = response.json
         assert tokens["access_token"]
-        assert tokens["token_type"] == "Bearer"
+        assert tokens["token_type"] == self.token_type
         assert type(tokens["expires_in"]) is int
         assert tokens["expires_in"] > 0
         return tokens
@@ -274,8 +277,14 @@ def check_refresh(suite, other, browser):
 
 def over_https(world):
     """The same provider as it is in production, where the suite meets it: under an https issuer."""
+    return in_production(world).app.test_client()
+
+
+def in_production(world):
+    """The same store and clock under an https issuer, whose clients are those with https addresses only."""
     settings = world.settings.model_copy(update={"issuer": HTTPS_ISSUER})
-    return create_app(settings, clock=world.clock, database=world.database).test_client()
+    app = create_app(settings, clock=world.clock, database=world.database)
+    return World(app, settings, world.clock, world.database, world.accounts)
 
 
 def check_discovery(document, issuer):

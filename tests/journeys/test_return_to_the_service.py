@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from idp.oidc import client_rows
-from tests.support.people import Person, give_password, sign_in
+from tests.support.people import Person, give_password, is_signed_in, sign_in
 
 CALLBACK = "http://127.0.0.1:8002/callback/adherent"
 ASKED = {
@@ -69,6 +69,27 @@ def test_cancelling_goes_back_without_a_code(browser, member):
     answer = answer_in(page)
     assert answer["error"] == "access_denied"
     assert "code" not in answer
+
+
+def test_a_sign_in_is_given_up_on_its_later_pages_too_and_signs_nobody_in(browser, mailbox, member):
+    for page in ("/connexion/code", "/connexion/appareil"):
+        authorize(browser)
+        give_password(browser, member)
+        if page == "/connexion/appareil":
+            browser.submit(code=mailbox.last(to=member.email, subject="code").code())
+        assert browser.page.path == page
+
+        answer = answer_in(browser.press("Annuler la connexion"))
+
+        assert answer["error"] == "access_denied"
+    assert not is_signed_in(browser)
+
+
+def test_a_member_who_came_alone_has_nothing_to_give_up(browser, member):
+    page = give_password(browser, member)
+
+    assert page.path == "/connexion/code"
+    assert "Annuler" not in page.words
 
 
 def test_after_creating_an_account_the_request_is_still_alive(browser, mailbox, newcomer, clock):

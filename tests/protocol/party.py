@@ -96,6 +96,8 @@ class ClientKey:
 
 
 CLIENT_KEY = ClientKey()
+# The clients that hold a key of their own.
+KEYS = {"fapi-second": ClientKey("k2")}
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 CLIENTS = {
@@ -160,10 +162,21 @@ CLIENTS = {
     },
     "bound": {"dpop_bound_access_tokens": True},
     "pushing": {"require_pushed_authorization_requests": True},
+    # These two have https addresses only, so that they are clients of a provider in production too.
     "fapi": {
         "profile": "fapi2",
         "grant_types": ["authorization_code", "refresh_token"],
         "jwks": {"keys": [CLIENT_KEY.public_jwk]},
+        "redirect_uris": ["https://fapi.example.org/cb"],
+        "post_logout_redirect_uris": ["https://fapi.example.org/bye"],
+    },
+    "fapi-second": {
+        "profile": "fapi2",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "jwks": {"keys": [KEYS["fapi-second"].public_jwk]},
+        "redirect_uris": ["https://second.example.org/cb?dummy1=lorem&dummy2=ipsum"],
+        "post_logout_redirect_uris": ["https://second.example.org/bye"],
+        "scope": EVERYTHING,
     },
     "with-query": {"redirect_uris": ["http://127.0.0.1:9/cb?tenant=a%20b"]},
     "phone": {
@@ -238,6 +251,10 @@ class World:
     def parts(self):
         return self.app.extensions["parvis"]
 
+    @property
+    def issuer(self) -> str:
+        return self.settings.issuer
+
     def apply_clients(self) -> None:
         with self.database.transaction() as session:
             client_rows.apply(
@@ -289,7 +306,7 @@ class World:
                 auth_time=self.clock.now(),
                 now=self.clock.now(),
             )
-        browser.http.set_cookie("__Host-parvis_session", secret, domain="127.0.0.1")
+        browser.http.set_cookie("__Host-parvis_session", secret, domain=urlsplit(self.issuer).hostname)
         return browser
 
     def mailed_code(self) -> str:
@@ -311,10 +328,10 @@ class Browser:
         self.http = world.app.test_client()
 
     def get(self, url: str, **more) -> TestResponse:
-        return self.http.get(url, base_url=ISSUER, **more)
+        return self.http.get(url, base_url=self.world.issuer, **more)
 
     def post(self, url: str, **more) -> TestResponse:
-        return self.http.post(url, base_url=ISSUER, **more)
+        return self.http.post(url, base_url=self.world.issuer, **more)
 
     def submit(self, page: TestResponse, url: str | None = None, **fields: str) -> TestResponse:
         """Send the page's main form with its hidden fields."""
@@ -322,6 +339,14 @@ class Browser:
         form = soup.find(id="main-form") or soup.find("main").find("form")
         hidden = {tag["name"]: tag.get("value", "") for tag in form.find_all("input", type="hidden")}
         return self.post(url or form.get("action") or page.request.full_path, data={**hidden, **fields})
+
+    def cancel(self, page: TestResponse) -> TestResponse:
+        """Press the button that gives the sign-in up."""
+        soup = BeautifulSoup(page.text, "html.parser")
+        form = soup.find("form", action="/connexion/annuler")
+        assert form.find("button") or soup.find("button", form=form["id"]), "a form that nobody can send"
+        hidden = {tag["name"]: tag["value"] for tag in form.find_all("input", type="hidden")}
+        return self.post(form["action"], data=hidden)
 
     def sign_in(self, sent: TestResponse, number: str = "1234567") -> TestResponse:
         """Go the whole way of the sign-in pages, from the redirect that leads there to the one that leaves."""
@@ -355,7 +380,7 @@ class Party:
         more = CLIENTS[client_id]
         default = "private_key_jwt" if more.get("profile") == "fapi2" else "client_secret_basic"
         self.method = more.get("token_endpoint_auth_method", default)
-        self.key = CLIENT_KEY
+        self.key = KEYS.get(client_id, CLIENT_KEY)
         addresses = more.get("redirect_uris") or [f"http://127.0.0.1:9/{client_id}/cb"]
         self.redirect_uri = addresses[0]
         self.http = world.app.test_client()
@@ -412,7 +437,7 @@ class Party:
 
     def proof(self, path: str, **more) -> dict[str, str]:
         """The DPoP header for one request of this client."""
-        return {"DPoP": self.key.proof(ISSUER + path, self.world.clock.now(), **more)}
+        return {"DPoP": self.key.proof(self.world.issuer + path, self.world.clock.now(), **more)}
 
     def call(self, path: str, form, *, headers=None, secret: str | None = None) -> TestResponse:
         """POST a form as this client, which proves itself as it is registered."""
@@ -425,9 +450,10 @@ class Party:
             if self.method == "client_secret_post":
                 form = {"client_secret": secret, **form}
             if self.method == "private_key_jwt":
-                assertion = self.key.assertion(self.client_id, self.world.clock.now())
+                now, issuer = self.world.clock.now(), self.world.issuer
+                assertion = self.key.assertion(self.client_id, now, aud=issuer)
                 form = {"client_assertion": assertion, "client_assertion_type": ASSERTION_TYPE, **form}
-        return self.http.post(path, data=form, headers=headers, base_url=ISSUER)
+        return self.http.post(path, data=form, headers=headers, base_url=self.world.issuer)
 
     def tokens(self, browser: Browser, **changes: str | None) -> dict:
         """The whole flow: what the token endpoint gives for a signed-in browser."""
@@ -438,7 +464,7 @@ class Party:
 
     def userinfo(self, access_token: str, method: str = "GET") -> TestResponse:
         headers = {"Authorization": f"Bearer {access_token}"}
-        return self.http.open("/oauth2/userinfo", method=method, headers=headers, base_url=ISSUER)
+        return self.http.open("/oauth2/userinfo", method=method, headers=headers, base_url=self.world.issuer)
 
 
 def basic(client_id: str, secret: str) -> str:

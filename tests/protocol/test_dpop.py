@@ -62,7 +62,7 @@ def test_a_client_that_must_bind_gets_nothing_without_a_proof(rp, member):
 
     response = rp.redeem(rp.code_for(member, asked), asked)
 
-    assert (response.status_code, response.json["error"]) == (400, "invalid_dpop_proof")
+    assert (response.status_code, response.json["error"]) == (400, "invalid_request")
 
 
 def test_a_failed_proof_leaves_the_code_good(rp, member):

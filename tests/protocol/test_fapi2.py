@@ -57,7 +57,7 @@ def test_a_token_request_without_proof_is_refused(fapi, member):
     asked = fapi.ask()
     code = code_for(fapi, member, asked)
 
-    assert fapi.redeem(code, asked).json["error"] == "invalid_dpop_proof"
+    assert fapi.redeem(code, asked).json["error"] == "invalid_request"
 
 
 def test_an_assertion_by_rs256_is_refused(fapi, world):

@@ -45,6 +45,11 @@ class Step(ABC):
         """Judge what was posted."""
 
 
+def cancel_url(interaction: Interaction) -> str | None:
+    """Where a sign-in is given up that a service asked for, on each of its pages (FAPI 2.0 conformance)."""
+    return None if interaction.asked.client_id is None else "/connexion/annuler"
+
+
 def hidden(interaction: Interaction) -> dict[str, str]:
     """The hidden values of the step's forms."""
     return {"i": interaction.id}

@@ -8,7 +8,7 @@ from idp.core.errors import Problem
 from idp.login import interaction as interactions
 from idp.login.forms import CodeForm
 from idp.login.interaction import Interaction
-from idp.login.steps.base import Step, hidden
+from idp.login.steps.base import Step, cancel_url, hidden
 from idp.subjects import accounts, emails
 from idp.subjects.accounts import Account
 from idp.web.kit import Visit
@@ -75,6 +75,7 @@ class EmailOtp(Step):
             resends_left=email_code.resends_left(visit.session, about),
             tries_left=tries if tries < visit.kit.settings.sign_in.code_tries else None,
             home_url="/",
+            cancel_url=cancel_url(interaction),
         )
 
     def submit(self, visit: Visit, interaction: Interaction) -> Response | None:

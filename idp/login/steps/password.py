@@ -18,7 +18,7 @@ from idp.login import interaction as interactions
 from idp.login import proof
 from idp.login.forms import PasswordForm
 from idp.login.interaction import Interaction
-from idp.login.steps.base import Step, hidden
+from idp.login.steps.base import Step, cancel_url, hidden
 from idp.sessions import service as sessions
 from idp.subjects import accounts
 from idp.subjects.accounts import Account
@@ -55,8 +55,7 @@ class Password(Step):
             captcha=self.tools.captcha.offer(visit, back=f"/connexion?i={interaction.id}") if asks else None,
             forgot_url="/acces-perdus",
             enrol_url=f"/inscription?i={interaction.id}" if visit.space.enrolment else None,
-            cancel=interaction.asked.client_id is not None,
-            cancel_url="/connexion/annuler",
+            cancel_url=cancel_url(interaction),
             client_name=interaction.asked.client_name,
             delay=delay.total_seconds() if delay is not None else None,
         )

@@ -5,7 +5,7 @@ from flask import Response
 from idp.authenticators import trusted_device
 from idp.core.errors import Problem
 from idp.login.interaction import Interaction
-from idp.login.steps.base import Step, hidden
+from idp.login.steps.base import Step, cancel_url, hidden
 from idp.subjects import accounts
 from idp.web.kit import Visit
 
@@ -16,7 +16,12 @@ class Trust(Step):
     def show(self, visit: Visit, interaction: Interaction) -> Response:
         """The two buttons, with the date until which trust would last."""
         until = visit.now + visit.kit.settings.trusted_device.lifetime
-        return visit.page("connexion_appareil.html", hidden=hidden(interaction), until=until.date())
+        return visit.page(
+            "connexion_appareil.html",
+            hidden=hidden(interaction),
+            until=until.date(),
+            cancel_url=cancel_url(interaction),
+        )
 
     def submit(self, visit: Visit, interaction: Interaction) -> Response | None:
         """Only the two answers count; anything else asks again."""
