@@ -9,7 +9,8 @@ from tests.protocol.party import ClientKey
 
 PAR, TOKEN, USERINFO = "/oauth2/par", "/oauth2/token", "/oauth2/userinfo"
 # FAPI 2.0 section 5.4.1: what a token, an assertion and a proof may be signed with.
-ALGORITHMS = {"PS256", "ES256", "EdDSA"}
+# FAPI 2.0 section 5.4.1; RFC 9864 names the Ed25519 variant of EdDSA by itself.
+ALGORITHMS = {"PS256", "ES256", "EdDSA", "Ed25519"}
 SHORTEST = 16
 
 

@@ -475,7 +475,7 @@ def test_fapi2_security_profile_final_dpop_negative_tests(suite, member, rsa_key
         # RFC 9449 section 7.1: a challenge of this scheme says why, and which algorithms are taken.
         challenges = [text for text in answer.headers.getlist("WWW-Authenticate") if text.startswith("DPoP ")]
         assert len(challenges) == 1, name
-        assert 'algs="ES256 EdDSA PS256"' in challenges[0], name
+        assert 'algs="ES256 Ed25519 EdDSA PS256"' in challenges[0], name
         assert 'error="' in challenges[0], name
     assert {name: answer.status_code for name, answer in accepted.items()} == dict.fromkeys(accepted, 200)
     assert used == [200, 401], "a jti counts once"
