@@ -8,10 +8,24 @@ from tests.conformance.suite import DESCRIPTION, LEAST_ENTROPY, Flow, Suite, ent
 from tests.protocol.party import ClientKey
 
 PAR, TOKEN, USERINFO = "/oauth2/par", "/oauth2/token", "/oauth2/userinfo"
-# FAPI 2.0 section 5.4.1: what a token, an assertion and a proof may be signed with.
-# FAPI 2.0 section 5.4.1; RFC 9864 names the Ed25519 variant of EdDSA by itself.
+# FAPI 2.0 section 5.4.1: what a token, an assertion and a proof may be signed with; RFC 9864 gives EdDSA with this
+# curve a name of its own.
 ALGORITHMS = {"PS256", "ES256", "EdDSA", "Ed25519"}
 SHORTEST = 16
+
+
+class RsaKey(ClientKey):
+    """A key of the other kind, which proves by PS256."""
+
+    algorithm = "PS256"
+
+    def __init__(self, private):
+        self.private = private
+        self.public_jwk = jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)
+
+    @property
+    def bare_jwk(self):
+        return {name: self.public_jwk[name] for name in ("kty", "n", "e")}
 
 
 class FapiSuite(Suite):

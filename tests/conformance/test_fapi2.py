@@ -5,6 +5,7 @@ variant "unsigned" has it in the pushed request; a signed one is refused by its 
 """
 
 import json
+import secrets
 from datetime import timedelta
 
 import jwt
@@ -12,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from idp.core.settings import Settings
-from tests.conformance.fapi import ALGORITHMS, PAR, TOKEN, USERINFO, FapiSuite
+from tests.conformance.fapi import ALGORITHMS, PAR, TOKEN, USERINFO, FapiSuite, RsaKey
 from tests.conformance.suite import (
     DISCOVERY,
     HTTPS_ISSUER,
@@ -406,9 +407,12 @@ class Holder:
         document = jwt.utils.base64url_decode(header).replace(b'"alg"', b'"alg2"')
         return ".".join([jwt.utils.base64url_encode(document).decode(), claims, signature])
 
-    def signed_with(self, algorithm, key, public, **headers):
+    def signed_with(self, algorithm, key):
+        """A proof in which everything else is right."""
         claims = jwt.decode(self.proof(), options={"verify_signature": False})
-        return jwt.encode(claims, key, algorithm, headers={"typ": "dpop+jwt", "jwk": public, **headers})
+        return jwt.encode(
+            claims, key, algorithm, headers={"typ": "dpop+jwt", "jwk": self.suite.dpop.bare_jwk}
+        )
 
     def badly_signed(self):
         signed, _, signature = self.proof().rpartition(".")
@@ -433,7 +437,7 @@ REFUSED = {
     "no iat": lambda it: it.call(iat=None),
     "no ath": lambda it: it.call(ath=None),
     "another typ": lambda it: it.call(headers={"typ": "dpop+jwt+wrongyousee"}),
-    "alg none": lambda it: it.send(it.signed_with("none", None, it.suite.dpop.bare_jwk)),
+    "alg none": lambda it: it.send(it.signed_with("none", None)),
     "a bad signature": lambda it: it.send(it.badly_signed()),
     "a private key in jwk": lambda it: it.send(it.giving_its_key_away()),
     "another htm": lambda it: it.call(htm="PUT"),
@@ -452,22 +456,22 @@ ACCEPTED = {
     "htu with query and fragment": lambda it: it.call(htu=f"{HTTPS_ISSUER}{USERINFO}?all#doors"),
     "htu in capitals": lambda it: it.call(htu="HTTPS://CONNEXION.EXAMPLE.ORG" + USERINFO),
     "htu with the default port": lambda it: it.call(htu=f"{HTTPS_ISSUER}:443{USERINFO}"),
-    "signed as the refused ones were": lambda it: it.send(
-        it.signed_with("ES256", it.suite.dpop.private, it.suite.dpop.bare_jwk)
-    ),
+    "signed as the refused ones were": lambda it: it.send(it.signed_with("ES256", it.suite.dpop.private)),
     "more members": lambda it: it.call(tx_id_key=it.now(), headers={"tx_id": it.now()}),
 }
 
 
 def test_fapi2_security_profile_final_dpop_negative_tests(suite, member, rsa_key):
     it = Holder(suite, member)
-    large = jwt.algorithms.RSAAlgorithm.to_jwk(rsa_key.public_key(), as_dict=True)
-    large = {name: large[name] for name in ("kty", "n", "e")}
 
     refused = {name: act(it) for name, act in REFUSED.items()}
-    refused["RS256"] = it.send(it.signed_with("RS256", rsa_key, large))
     accepted = {name: act(it) for name, act in ACCEPTED.items()}
     once = it.proof()
+    suite.dpop, own = RsaKey(rsa_key), suite.dpop
+    by_rsa = Holder(suite, member)
+    refused["RS256"] = by_rsa.send(by_rsa.signed_with("RS256", rsa_key))
+    accepted["PS256"] = by_rsa.send(by_rsa.signed_with("PS256", rsa_key))
+    suite.dpop = own
     used = [it.send(once).status_code for _ in range(2)]
 
     assert {name: answer.status_code for name, answer in refused.items()} == dict.fromkeys(refused, 401)
@@ -620,8 +624,9 @@ def test_fapi2_security_profile_final_incorrect_pkce_code_verifier_rejected(suit
 
 
 def test_fapi2_security_profile_final_par_plain_pkce_rejected(suite):
-    plain = suite.ask()
-    asked = suite.ask(code_challenge=plain.verifier, code_challenge_method="plain")
+    # As long as a challenge of S256, so that the method alone makes the difference.
+    verifier = secrets.token_urlsafe(32)
+    asked = suite.ask(code_challenge=verifier, code_challenge_method="plain")
 
     suite.denied(suite.rp.push(asked.parameters), "invalid_request")
 

@@ -44,6 +44,8 @@ EVERYTHING = "openid profile email member member_data offline_access"
 class ClientKey:
     """A key that a client holds: it signs assertions and proofs of possession, with PyJWT."""
 
+    algorithm = "ES256"
+
     def __init__(self, kid: str = "k1") -> None:
         self.private = ec.generate_private_key(ec.SECP256R1())
         jwk = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(self.private.public_key()))
@@ -72,7 +74,7 @@ class ClientKey:
         }
         claims = {name: value for name, value in claims.items() if value is not None}
         headers = {"kid": self.public_jwk["kid"], **(headers or {})}
-        return jwt.encode(claims, self.private, algorithm="ES256", headers=headers)
+        return jwt.encode(claims, self.private, algorithm=self.algorithm, headers=headers)
 
     def proof(
         self, url: str, now: datetime, *, method: str = "POST", token: str | None = None,
@@ -92,7 +94,7 @@ class ClientKey:
         }
         claims = {name: value for name, value in claims.items() if value is not None}
         headers = {"typ": "dpop+jwt", "jwk": self.bare_jwk, **(headers or {})}
-        return jwt.encode(claims, self.private, algorithm="ES256", headers=headers)
+        return jwt.encode(claims, self.private, algorithm=self.algorithm, headers=headers)
 
 
 CLIENT_KEY = ClientKey()
