@@ -24,13 +24,24 @@ _SHAPE = re.compile(r"([A-Za-z0-9_-]{22})\.(0|[1-9]\d{0,8})\.([0-9a-f]{64})", re
 
 
 @dataclass(frozen=True, slots=True)
-class Refreshed:
-    """What a refresh token stands for, and the token to use from now on (the same one without rotation)."""
+class _Token:
+    grant_id: str
+    generation: int
+    text: str
+
+    @property
+    def hash(self) -> str:
+        return secrets.fingerprint(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A refresh token that is good at this instant, and not used yet."""
 
     grant: LiveGrant
-    token: str
-    replaced: str | None = None
-    """The token that this use replaced."""
+    token: _Token
+    is_newest: bool
+    """Otherwise it was just replaced, and its answer got lost."""
 
 
 class RefreshRefusal(StrEnum):
@@ -44,20 +55,8 @@ class RefreshRefusal(StrEnum):
     """It was replaced before, too long ago for a lost answer: its family is revoked."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    grant_id: str
-    generation: int
-    text: str
-
-    @property
-    def hash(self) -> str:
-        return secrets.fingerprint(self.text)
-
-
 _GOOD = (
     grants.table.c.id == bindparam("grant"),
-    grants.table.c.client_id == bindparam("client"),
     grants.table.c.refresh_hash == bindparam("presented"),
     grants.table.c.revoked_at.is_(None),
     grants.table.c.idle_until > bindparam("instant"),
@@ -72,12 +71,12 @@ _ROTATE = (
         refresh_hash=bindparam("successor"),
         rotated_at=bindparam("instant"),
     )
-    .returning(*LIVE_COLUMNS)
+    .returning(grants.table.c.id)
 )
-_USE = update(grants.table).where(*_GOOD).values(idle_until=bindparam("idle")).returning(*LIVE_COLUMNS)
+_USE = update(grants.table).where(*_GOOD).values(idle_until=bindparam("idle")).returning(grants.table.c.id)
 _FIND = select(
-    *LIVE_COLUMNS, grants.table.c.generation, grants.table.c.rotated_at, grants.table.c.revoked_at,
-    grants.table.c.idle_until, grants.table.c.expires_at,
+    *LIVE_COLUMNS, grants.table.c.generation, grants.table.c.refresh_hash, grants.table.c.rotated_at,
+    grants.table.c.revoked_at, grants.table.c.idle_until, grants.table.c.expires_at,
 ).where(grants.table.c.id == bindparam("grant"), grants.table.c.client_id == bindparam("client"))  # fmt: skip
 
 
@@ -104,61 +103,52 @@ def begin(
     return first.text, family
 
 
-def use(
+def find(
     session: Session, text: str, *, client: Client, vault: Vault, settings: Settings, now: datetime
-) -> Refreshed | RefreshRefusal:
-    """Use a refresh token: of any number of parallel uses one rotates, the others get the same successor."""
+) -> Held | RefreshRefusal:
+    """What a refresh token stands for. It is not used yet, so that a request that gives nothing changes nothing.
+
+    One that was replaced too long ago for a lost answer ends its family (RFC 9700 section 4.14.2).
+    """
     token = genuine(text, vault)
-    if token is None:
+    row = None if token is None else session.execute(_FIND, _of(token, client)).one_or_none()
+    if token is None or row is None:
         return RefreshRefusal.UNKNOWN
+    if row.revoked_at is not None or not (row.idle_until and row.idle_until > now < row.expires_at):
+        return RefreshRefusal.OVER
+    if row.refresh_hash == token.hash:
+        return Held(grants.of_row(row), token, is_newest=True)
+    # A lost answer costs an honest client nothing for ten seconds: the same successor is given again.
+    is_last = row.generation == token.generation + 1
+    if is_last and now - row.rotated_at <= settings.oidc.refresh_token_grace:
+        return Held(grants.of_row(row), token, is_newest=False)
+    grants.revoke(session, token.grant_id, now=now)
+    return RefreshRefusal.REUSED
+
+
+def use(
+    session: Session, held: Held, *, client: Client, vault: Vault, settings: Settings, now: datetime
+) -> str | RefreshRefusal:
+    """The token to use from now on: of any number of parallel uses one rotates, the others get its successor."""
+    token = held.token
     following = _token(token.grant_id, token.generation + 1, vault)
+    if not held.is_newest:
+        return following.text
     values = {
         "grant": token.grant_id,
-        "client": client.client_id,
         "presented": token.hash,
-        "successor": following.hash,
         "instant": now,
         "idle": now + idle_lifetime(client, settings),
     }
     if not client.rotates_refresh_tokens:
-        del values["successor"]
-    row = session.execute(_ROTATE if client.rotates_refresh_tokens else _USE, values).one_or_none()
-    if row is None:
-        return _explain(session, token, following, client, settings=settings, now=now)
-    if not client.rotates_refresh_tokens:
-        return Refreshed(grants.of_row(row), token.text)
-    return Refreshed(grants.of_row(row), following.text, replaced=token.text)
-
-
-def put_back(session: Session, used: Refreshed) -> None:
-    """Undo the use of a token that turned out to give nothing, before this transaction ends: it stays good."""
-    if used.replaced is None:
-        return
-    session.execute(
-        update(grants.table)
-        .where(grants.table.c.id == used.grant.id)
-        .values(
-            generation=grants.table.c.generation - 1,
-            refresh_hash=secrets.fingerprint(used.replaced),
-            rotated_at=None,
-        )
-    )
-
-
-def _explain(
-    session: Session, token: _Token, following: _Token, client: Client, *, settings: Settings, now: datetime
-) -> Refreshed | RefreshRefusal:
-    row = session.execute(_FIND, {"grant": token.grant_id, "client": client.client_id}).one_or_none()
-    if row is None:
-        return RefreshRefusal.UNKNOWN
-    if row.revoked_at is not None or not (row.idle_until and row.idle_until > now < row.expires_at):
-        return RefreshRefusal.OVER
-    is_last = row.generation == token.generation + 1
-    # RFC 9700 section 4.14.2, and what it costs an honest client whose answer got lost: nothing, for ten seconds.
-    if is_last and now - row.rotated_at <= settings.oidc.refresh_token_grace:
-        return Refreshed(grants.of_row(row), following.text)
-    grants.revoke(session, token.grant_id, now=now)
-    return RefreshRefusal.REUSED
+        used = session.execute(_USE, values).one_or_none()
+        return RefreshRefusal.OVER if used is None else token.text
+    rotated = session.execute(_ROTATE, {**values, "successor": following.hash}).one_or_none()
+    if rotated is not None:
+        return following.text
+    # Another request came first: it replaced this token, or ended the family.
+    again = find(session, token.text, client=client, vault=vault, settings=settings, now=now)
+    return again if isinstance(again, RefreshRefusal) else following.text
 
 
 def revoke(session: Session, text: str, *, client: Client, vault: Vault, now: datetime) -> bool:
@@ -166,7 +156,7 @@ def revoke(session: Session, text: str, *, client: Client, vault: Vault, now: da
     token = genuine(text, vault)
     if token is None:
         return False
-    row = session.execute(_FIND, {"grant": token.grant_id, "client": client.client_id}).one_or_none()
+    row = session.execute(_FIND, _of(token, client)).one_or_none()
     return row is not None and (grants.revoke(session, token.grant_id, now=now) or row.revoked_at is not None)
 
 
@@ -177,6 +167,10 @@ def genuine(text: str, vault: Vault) -> _Token | None:
         return None
     made = _token(shape[1], int(shape[2]), vault)
     return made if secrets.same(made.text, text) else None
+
+
+def _of(token: _Token, client: Client) -> dict[str, str]:
+    return {"grant": token.grant_id, "client": client.client_id}
 
 
 def _token(grant_id: str, generation: int, vault: Vault) -> _Token:

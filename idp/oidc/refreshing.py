@@ -1,6 +1,6 @@
 """What a refresh token gives: new tokens of the same grant, while what it stands on still lives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -43,39 +43,37 @@ def refresh(
     session: Session, asked: Refreshing, *, provider: Provider, ring: KeyRing, now: datetime
 ) -> dict[str, Any] | Beyond | None:
     """The token response; None when the token gives nothing (RFC 6749 section 6)."""
-    client, allowed = asked.client, resources.allowed(asked.client, provider.settings)
-    found = refresh_tokens.use(
-        session, asked.token, client=client, vault=provider.vault, settings=provider.settings, now=now
-    )
-    if isinstance(found, RefreshRefusal):
-        if found is RefreshRefusal.REUSED:
-            audit.record(session, now=now, event="refresh.reused", client_id=client.client_id)
+    client, vault, settings = asked.client, provider.vault, provider.settings
+    held = refresh_tokens.find(session, asked.token, client=client, vault=vault, settings=settings, now=now)
+    if isinstance(held, RefreshRefusal):
+        _record(session, client, held, now=now)
         return None
-    grant = found.grant
+    grant = held.grant
     profile = _owner(session, grant, client, now=now)
-    beyond = _beyond(asked, grant)
+    # Whoever has a stolen token but not its key must not be able to use it up.
     if profile is None or not _holds_the_key(client, grant, asked.jkt):
-        # Whoever has a stolen token but not its key must not be able to use it up.
-        refresh_tokens.put_back(session, found)
         return None
-    if beyond is not None:
-        refresh_tokens.put_back(session, found)
-        return beyond
-    # What the client may not have any more, it does not get again.
-    scopes = tuple(scope for scope in asked.scopes or grant.scopes if scope in client.scopes)
-    targets = tuple(name for name in asked.resources or grant.resources if name in allowed)
-    if not scopes or bool(targets) != bool(asked.resources or grant.resources):
-        refresh_tokens.put_back(session, found)
+    given = _within(asked, grant, provider)
+    if isinstance(given, Beyond):
+        return given
+    token = refresh_tokens.use(session, held, client=client, vault=vault, settings=settings, now=now)
+    if isinstance(token, RefreshRefusal):
+        _record(session, client, token, now=now)
         return None
-    given = Given(
-        scopes=scopes,
-        resources=targets,
-        jkt=asked.jkt,
-        refresh_token=found.token,
-    )
     return issuing.response(
-        grant, given, client=client, profile=profile, provider=provider, ring=ring, now=now
+        grant,
+        replace(given, refresh_token=token),
+        client=client,
+        profile=profile,
+        provider=provider,
+        ring=ring,
+        now=now,
     )
+
+
+def _record(session: Session, client: Client, refusal: RefreshRefusal, *, now: datetime) -> None:
+    if refusal is RefreshRefusal.REUSED:
+        audit.record(session, now=now, event="refresh.reused", client_id=client.client_id)
 
 
 def _owner(session: Session, grant: LiveGrant, client: Client, *, now: datetime) -> Profile | None:
@@ -95,9 +93,18 @@ def _holds_the_key(client: Client, grant: LiveGrant, jkt: str | None) -> bool:
     return jkt == grant.dpop_jkt if client.is_public else jkt is not None
 
 
-def _beyond(asked: Refreshing, grant: LiveGrant) -> Beyond | None:
-    if asked.scopes is not None and not set(asked.scopes) <= set(grant.scopes):
+def _within(asked: Refreshing, grant: LiveGrant, provider: Provider) -> Given | Beyond:
+    """What is asked for, when it was granted and is still allowed: what a client lost, it does not get again."""
+    scopes = tuple(scope for scope in grant.scopes if scope in asked.client.scopes)
+    if not scopes or (asked.scopes is not None and not set(asked.scopes) <= set(scopes)):
         return Beyond("invalid_scope", "scope names more than was granted")
-    if grant.resources and not set(asked.resources) <= set(grant.resources):
+    services = resources.allowed(asked.client, provider.settings)
+    granted = tuple(resource for resource in grant.resources if resource in services)
+    if grant.resources and (not granted or not set(asked.resources) <= set(granted)):
         return Beyond("invalid_target", "resource names more than was granted")
-    return None
+    return Given(
+        scopes=asked.scopes or scopes,
+        resources=asked.resources or granted,
+        jkt=asked.jkt,
+        refresh_token=None,
+    )

@@ -14,6 +14,7 @@ import jwt.algorithms
 from bs4 import BeautifulSoup
 from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Flask
+from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from idp.app import create_app
@@ -21,7 +22,7 @@ from idp.authenticators.password_hash import Hasher
 from idp.core.db import Database, new_id
 from idp.core.outbox import OutboxMessage
 from idp.core.settings import Settings
-from idp.oidc import client_rows
+from idp.oidc import client_rows, revisions
 from idp.sessions import service as sessions
 from idp.sessions.assurance import Method
 from idp.subjects.accounts import Account
@@ -123,6 +124,18 @@ CLIENTS = {
         "grant_types": ["authorization_code", "refresh_token"],
         "scope": EVERYTHING,
     },
+    "hourly": {
+        "grant_types": ["authorization_code", "refresh_token"],
+        "refresh_token_rotation": True,
+        "refresh_token_idle_lifetime": "1h",
+        "refresh_token_lifetime": "3h",
+        "scope": EVERYTHING,
+    },
+    "fleeting": {
+        "grant_types": ["authorization_code", "refresh_token"],
+        "refresh_token_idle_lifetime": "1h",
+        "refresh_token_lifetime": "30m",
+    },
     "robot": {
         "grant_types": ["client_credentials"],
         "redirect_uris": [],
@@ -136,13 +149,21 @@ CLIENTS = {
         "serves": ["https://claims.example.org", AUDIENCE],
     },
     "both": {"grant_types": ["authorization_code", "client_credentials"], "scope": "openid admin:read"},
-    "wide": {"audiences": ["https://claims.example.org", "https://other.example.org/api"]},
+    "wide": {
+        "audiences": ["https://claims.example.org", "https://other.example.org/api"],
+        "grant_types": ["authorization_code", "refresh_token"],
+    },
     "partner": {
         "first_party": False,
         "scope": EVERYTHING,
         "grant_types": ["authorization_code", "refresh_token"],
     },
     "signed-info": {"userinfo_signed_response_alg": "ES256"},
+    "signed-rs256": {
+        "userinfo_signed_response_alg": "RS256",
+        "id_token_signed_response_alg": "RS256",
+        "subject_type": "pairwise",
+    },
     "edwards": {"id_token_signed_response_alg": "EdDSA"},
     "keyed": {
         "token_endpoint_auth_method": "private_key_jwt",
@@ -288,6 +309,26 @@ class World:
             session.add(account)
         self.accounts[number] = account_id
         return account_id
+
+    def happens(self, statement: str, **values: object) -> None:
+        """Something happens in the store, as another part of the provider would write it."""
+        with self.database.transaction() as session:
+            session.execute(text(statement), values)
+
+    def change_client(self, client_id: str, **changes: object) -> None:
+        """The operator changes keys of a client's file, and applies it."""
+        path = self.settings.clients_dir / f"{client_id}.toml"
+        kept = [line for line in path.read_text().splitlines() if line.partition(" = ")[0] not in changes]
+        changed = [f"{key} = {_toml(value)}" for key, value in changes.items()]
+        path.write_text("\n".join([*kept, *changed]), encoding="utf-8")
+        self.apply_clients()
+
+    def enable_client(self, client_id: str, *, enabled: bool) -> None:
+        """The operator disables a client, or enables it again."""
+        with self.database.transaction() as session:
+            row = session.get_one(client_rows.ClientRow, client_id)
+            row.disabled_at = None if enabled else self.clock.now()
+            revisions.bump(session, revisions.CLIENTS)
 
     def browser(self) -> "Browser":
         return Browser(self)
