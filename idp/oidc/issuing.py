@@ -26,6 +26,18 @@ class Given:
     nonce: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """More was asked for than was granted."""
+
+    error: str
+    description: str
+
+
+MORE_SCOPES = Beyond("invalid_scope", "scope names more than was granted")
+MORE_RESOURCES = Beyond("invalid_target", "resource names more than was granted")
+
+
 def response(
     grant: LiveGrant,
     given: Given,
@@ -50,7 +62,7 @@ def response(
     )
     access_token = tokens.access_token(document, client, ring=ring, settings=settings, now=now)
     answer = envelope(
-        access_token, client, scopes=document["scope"].split(" "), jkt=given.jkt, provider=provider
+        access_token, client, scopes=document.get("scope", "").split(), jkt=given.jkt, provider=provider
     )
     if given.refresh_token is not None:
         answer["refresh_token"] = given.refresh_token

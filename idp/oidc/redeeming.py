@@ -11,7 +11,7 @@ from idp.oidc import claims, codes, grants, issuing, refresh_tokens, tokens
 from idp.oidc.clients import Client
 from idp.oidc.codes import CodeRefusal, Redeemed
 from idp.oidc.grants import LiveGrant
-from idp.oidc.issuing import Given
+from idp.oidc.issuing import Beyond, Given
 from idp.oidc.keys import KeyRing
 from idp.oidc.provider import Provider
 from idp.sessions import service as sessions
@@ -37,7 +37,7 @@ class Redemption:
 
 def redeem(
     session: Session, asked: Redemption, *, provider: Provider, ring: KeyRing, now: datetime
-) -> dict[str, Any] | None:
+) -> dict[str, Any] | Beyond | None:
     """The token response, or None when the code gives nothing; a replay revokes what it gave."""
     client = asked.client
     found = codes.redeem(
@@ -62,6 +62,10 @@ def redeem(
     if live is None or live.account_id != found.account_id or profile is None:
         _refuse(session, client, reason="session-ended", now=now)
         return None
+    if found.resources and not set(asked.resources) <= set(found.resources):
+        # RFC 8707 section 2.2: the member's request named the services, a code may name fewer.
+        _refuse(session, client, reason="other-resource", now=now)
+        return issuing.MORE_RESOURCES
     grant = _grant(found, live, client, jkt=asked.jkt, epoch=profile.epoch)
     given = Given(
         scopes=found.scopes,

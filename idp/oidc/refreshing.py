@@ -10,7 +10,7 @@ from idp.core import audit
 from idp.oidc import issuing, refresh_tokens, resources
 from idp.oidc.clients import Client
 from idp.oidc.grants import LiveGrant
-from idp.oidc.issuing import Given
+from idp.oidc.issuing import Beyond, Given
 from idp.oidc.keys import KeyRing
 from idp.oidc.provider import Provider
 from idp.oidc.refresh_tokens import RefreshRefusal
@@ -31,18 +31,13 @@ class Refreshing:
     jkt: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Beyond:
-    """More was asked for than was granted; the token stays good."""
-
-    error: str
-    description: str
-
-
 def refresh(
     session: Session, asked: Refreshing, *, provider: Provider, ring: KeyRing, now: datetime
 ) -> dict[str, Any] | Beyond | None:
-    """The token response; None when the token gives nothing (RFC 6749 section 6)."""
+    """The token response; None when the token gives nothing (RFC 6749 section 6).
+
+    Whatever is refused, the token stays good.
+    """
     client, vault, settings = asked.client, provider.vault, provider.settings
     held = refresh_tokens.find(session, asked.token, client=client, vault=vault, settings=settings, now=now)
     if isinstance(held, RefreshRefusal):
@@ -97,11 +92,11 @@ def _within(asked: Refreshing, grant: LiveGrant, provider: Provider) -> Given | 
     """What is asked for, when it was granted and is still allowed: what a client lost, it does not get again."""
     scopes = tuple(scope for scope in grant.scopes if scope in asked.client.scopes)
     if not scopes or (asked.scopes is not None and not set(asked.scopes) <= set(scopes)):
-        return Beyond("invalid_scope", "scope names more than was granted")
+        return issuing.MORE_SCOPES
     services = resources.allowed(asked.client, provider.settings)
     granted = tuple(resource for resource in grant.resources if resource in services)
     if grant.resources and (not granted or not set(asked.resources) <= set(granted)):
-        return Beyond("invalid_target", "resource names more than was granted")
+        return issuing.MORE_RESOURCES
     return Given(
         scopes=asked.scopes or scopes,
         resources=asked.resources or granted,

@@ -25,10 +25,11 @@ from sqlalchemy.orm import Session
 from idp.oidc import dpop, machine, redeeming, refreshing, resources, services
 from idp.oidc.clients import Client
 from idp.oidc.dpop import BadProof
+from idp.oidc.issuing import Beyond
 from idp.oidc.machine import Form
 from idp.oidc.provider import Provider, Snapshot
 from idp.oidc.redeeming import Redemption
-from idp.oidc.refreshing import Beyond, Refreshing
+from idp.oidc.refreshing import Refreshing
 from idp.oidc.services import ServiceRequest
 
 # Authlib logs whole tokens at DEBUG: its loggers never speak below WARNING, whatever the root logger says.
@@ -135,6 +136,8 @@ class CodeGrant(_OfParvis):
         )
         if given is None:
             raise InvalidGrantError("the code is unknown, over, spent, or not for this client and verifier")
+        if isinstance(given, Beyond):
+            raise OAuth2Error(error=given.error, description=given.description)
         return given
 
 

@@ -78,10 +78,11 @@ def of_member(
     carried = [scope for scope in scopes if scope != claims.MEMBER_DATA or is_for_member_data]
     document: dict[str, Any] = {
         "aud": audience if len(audience) > 1 else audience[0],
-        "scope": " ".join(carried),
         GRANT: occasion.grant_id,
         **occasion.claims(),
     }
+    if carried:
+        document["scope"] = " ".join(carried)
     if claims.MEMBER_DATA in carried:
         document["member_number"] = member_number
     if jkt is not None:

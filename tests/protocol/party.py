@@ -406,12 +406,12 @@ class Browser:
 class Asked:
     """One authorization request of a party, with what only the party knows."""
 
-    parameters: dict[str, str]
+    parameters: dict[str, str | list[str]]
     verifier: str
 
     @property
     def url(self) -> str:
-        return "/oauth2/authorize?" + urlencode(self.parameters)
+        return "/oauth2/authorize?" + urlencode(self.parameters, doseq=True)
 
 
 class Party:
@@ -428,8 +428,8 @@ class Party:
         self.redirect_uri = addresses[0]
         self.http = world.app.test_client()
 
-    def ask(self, **changes: str | None) -> Asked:
-        """An authorization request; a change to None leaves the parameter out."""
+    def ask(self, **changes: str | list[str] | None) -> Asked:
+        """An authorization request; a change to None leaves the parameter out, a list repeats it."""
         verifier = secrets.token_urlsafe(48)
         digest = hashlib.sha256(verifier.encode()).digest()
         parameters = {
