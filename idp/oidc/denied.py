@@ -21,11 +21,15 @@ _table = Base.metadata.tables["denied_token"]
 _FIND = select(_table.c.jti).where(_table.c.jti == bindparam("token"))
 
 
-def deny(session: Session, jti: str, *, forget_at: datetime) -> None:
-    """Let a token count no more; saying it twice is the same as once."""
-    session.execute(
-        insert_into(session, _table).values(jti=jti, forget_at=forget_at).on_conflict_do_nothing()
+def deny(session: Session, jti: str, *, forget_at: datetime) -> bool:
+    """Let a token count no more; whether it did until now (saying it twice is the same as once)."""
+    denied = (
+        insert_into(session, _table)
+        .values(jti=jti, forget_at=forget_at)
+        .on_conflict_do_nothing()
+        .returning(_table.c.jti)
     )
+    return session.execute(denied).scalar_one_or_none() is not None
 
 
 def is_denied(session: Session, jti: str) -> bool:

@@ -90,6 +90,7 @@ LIVE_COLUMNS = [
 ]  # fmt: skip
 _ADD = insert(table)
 _LIVE = select(*LIVE_COLUMNS).where(table.c.id == bindparam("grant"), table.c.revoked_at.is_(None))
+_CLIENT = select(table.c.client_id).where(table.c.id == bindparam("grant"))
 _REVOKE = (
     update(table)
     .where(table.c.id == bindparam("grant"), table.c.revoked_at.is_(None))
@@ -115,6 +116,11 @@ def live(session: Session, grant_id: str) -> LiveGrant | None:
     """The grant of this id, unless it was revoked."""
     row = session.execute(_LIVE, {"grant": grant_id}).one_or_none()
     return None if row is None else of_row(row)
+
+
+def client_of(session: Session, grant_id: str) -> str | None:
+    """The client of a grant, whether or not it was revoked."""
+    return session.execute(_CLIENT, {"grant": grant_id}).scalar_one_or_none()
 
 
 def of_row(row: Row[*tuple[Any, ...]]) -> LiveGrant:

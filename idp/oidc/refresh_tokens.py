@@ -24,13 +24,16 @@ _SHAPE = re.compile(r"([A-Za-z0-9_-]{22})\.(0|[1-9]\d{0,8})\.([0-9a-f]{64})", re
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
+class Token:
+    """A refresh token that we made: its grant, and how many came before it."""
+
     grant_id: str
     generation: int
     text: str
 
     @property
     def hash(self) -> str:
+        """What is kept of it."""
         return secrets.fingerprint(self.text)
 
 
@@ -39,7 +42,7 @@ class Held:
     """A refresh token that is good at this instant, and not used yet."""
 
     grant: LiveGrant
-    token: _Token
+    token: Token
     is_newest: bool
     """Otherwise it was just replaced, and its answer got lost."""
 
@@ -151,16 +154,7 @@ def use(
     return again if isinstance(again, RefreshRefusal) else following.text
 
 
-def revoke(session: Session, text: str, *, client: Client, vault: Vault, now: datetime) -> bool:
-    """Revoke the family of a token of this client, of whatever generation; whether it was one (RFC 7009)."""
-    token = genuine(text, vault)
-    if token is None:
-        return False
-    row = session.execute(_FIND, _of(token, client)).one_or_none()
-    return row is not None and (grants.revoke(session, token.grant_id, now=now) or row.revoked_at is not None)
-
-
-def genuine(text: str, vault: Vault) -> _Token | None:
+def genuine(text: str, vault: Vault) -> Token | None:
     """The token, when it is one that we made; whether it is still good is another question."""
     shape = _SHAPE.fullmatch(text)
     if shape is None:
@@ -169,10 +163,10 @@ def genuine(text: str, vault: Vault) -> _Token | None:
     return made if secrets.same(made.text, text) else None
 
 
-def _of(token: _Token, client: Client) -> dict[str, str]:
+def _of(token: Token, client: Client) -> dict[str, str]:
     return {"grant": token.grant_id, "client": client.client_id}
 
 
-def _token(grant_id: str, generation: int, vault: Vault) -> _Token:
+def _token(grant_id: str, generation: int, vault: Vault) -> Token:
     seal = vault.mac(PURPOSE, grant_id, str(generation))
-    return _Token(grant_id, generation, f"{grant_id}.{generation}.{seal}")
+    return Token(grant_id, generation, f"{grant_id}.{generation}.{seal}")

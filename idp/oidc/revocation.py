@@ -7,7 +7,7 @@ from flask import Request, Response
 from sqlalchemy.orm import Session
 
 from idp.core import audit
-from idp.oidc import bearer, denied, machine, refresh_tokens
+from idp.oidc import bearer, denied, grants, machine, refresh_tokens
 from idp.oidc.clients import Client
 from idp.oidc.provider import Provider, Snapshot
 
@@ -39,14 +39,20 @@ def answer(request: Request, *, session: Session, provider: Provider, now: datet
 def _revoke(
     session: Session, token: str, client: Client, *, provider: Provider, snapshot: Snapshot, now: datetime
 ) -> str | None:
-    """What was revoked, or None. Raises InvalidGrantError for another client's access token (section 2.1)."""
-    if refresh_tokens.revoke(session, token, client=client, vault=provider.vault, now=now):
-        return "refresh_token"
+    """What counts no more from now on; None when nothing changed. Raises InvalidGrantError (section 2.1)."""
+    made = refresh_tokens.genuine(token, provider.vault)
+    if made is not None:
+        _must_own(client, grants.client_of(session, made.grant_id))
+        return "refresh_token" if grants.revoke(session, made.grant_id, now=now) else None
     document = bearer.genuine(token, ring=snapshot.ring, issuer=provider.issuer)
     if document is None:
         return None
-    if document["client_id"] != client.client_id:
-        raise InvalidGrantError("the token was not issued to this client")
+    _must_own(client, document["client_id"])
     ends = datetime.fromtimestamp(document["exp"], UTC)
-    denied.deny(session, document["jti"], forget_at=ends + REMEMBERED)
-    return "access_token"
+    is_new = denied.deny(session, document["jti"], forget_at=ends + REMEMBERED)
+    return "access_token" if is_new else None
+
+
+def _must_own(client: Client, owner: str | None) -> None:
+    if owner not in {None, client.client_id}:
+        raise InvalidGrantError("the token was not issued to this client")

@@ -148,6 +148,7 @@ CLIENTS = {
         "scope": "nothing:here",
         "serves": ["https://claims.example.org", AUDIENCE],
     },
+    "urn:example:api": {"grant_types": ["client_credentials"], "redirect_uris": [], "scope": "nothing:here"},
     "both": {"grant_types": ["authorization_code", "client_credentials"], "scope": "openid admin:read"},
     "wide": {
         "audiences": ["https://claims.example.org", "https://other.example.org/api"],

@@ -71,9 +71,7 @@ def claims_of(answer, world, audience):
         ("profile member_data", [], AUDIENCE),
     ],
 )
-def test_the_audience_is_what_was_asked_for_and_ourselves_for_openid(
-    wide, member, scope, resource, audience
-):
+def test_the_audience_is_what_was_asked_for_and_ourselves_for_openid(wide, member, scope, resource, audience):
     answer = wide.tokens(member, scope=scope, **({"resource": resource} if resource else {}))
 
     assert claims_of(answer, wide.world, audience)["aud"] == audience
