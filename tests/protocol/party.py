@@ -166,6 +166,10 @@ CLIENTS = {
         "subject_type": "pairwise",
     },
     "edwards": {"id_token_signed_response_alg": "EdDSA"},
+    "edwards-refreshing": {
+        "id_token_signed_response_alg": "EdDSA",
+        "grant_types": ["authorization_code", "refresh_token"],
+    },
     "keyed": {
         "token_endpoint_auth_method": "private_key_jwt",
         "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
@@ -527,7 +531,7 @@ def back_at(response: TestResponse) -> dict[str, str]:
     return answer
 
 
-def verified(token: str, world: World, *, audience: str, algorithms=("ES256", "RS256")) -> dict:
+def verified(token: str, world: World, *, audience: str, algorithms=("ES256", "RS256", "EdDSA")) -> dict:
     """The claims of a token, verified by PyJWT against the published keys as an independent party would."""
     keys = world.app.test_client().get("/oauth2/jwks.json", base_url=ISSUER).json
     header = jwt.get_unverified_header(token)

@@ -13,7 +13,9 @@ def header_of(token):
     return jwt.get_unverified_header(token)
 
 
-@pytest.mark.parametrize(("client", "algorithm"), [("reader", "ES256"), ("silent-alg", "RS256")])
+@pytest.mark.parametrize(
+    ("client", "algorithm"), [("reader", "ES256"), ("silent-alg", "RS256"), ("edwards", "EdDSA")]
+)
 def test_it_is_signed_as_the_client_registered_and_rs256_when_it_said_nothing(
     world, member, client, algorithm
 ):
@@ -47,16 +49,68 @@ def test_it_says_who_when_and_how_and_nothing_more(rp, member, world):
     assert len(claims["sid"]) >= 22
 
 
-def at_hash(access_token):
-    digest = hashlib.sha256(access_token.encode()).digest()
-    return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
+def at_hash(access_token, hashing=hashlib.sha256):
+    digest = hashing(access_token.encode()).digest()
+    return base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
 
 
-@pytest.mark.parametrize("client", ["reader", "silent-alg"])
-def test_at_hash_belongs_to_the_access_token_beside_it(world, member, client):
+@pytest.mark.parametrize(
+    ("client", "hashing"),
+    [("reader", hashlib.sha256), ("silent-alg", hashlib.sha256), ("edwards", hashlib.sha512)],
+)
+def test_at_hash_belongs_to_the_access_token_beside_it(world, member, client, hashing):
+    # OIDC Core 3.1.3.6: by the hash of the ID token's own signature; Ed25519 signs over SHA-512.
     given = world.party(client).tokens(member)
 
-    assert verified(given["id_token"], world, audience=client)["at_hash"] == at_hash(given["access_token"])
+    claims = verified(given["id_token"], world, audience=client)
+
+    assert claims["at_hash"] == at_hash(given["access_token"], hashing)
+
+
+@pytest.mark.parametrize(
+    ("client", "hashing"), [("refreshing", hashlib.sha256), ("edwards-refreshing", hashlib.sha512)]
+)
+def test_at_hash_of_a_refreshed_one_belongs_to_the_new_access_token(world, member, client, hashing):
+    party = world.party(client)
+    given = party.tokens(member)
+
+    answer = party.refresh(given["refresh_token"]).json
+
+    claims = verified(answer["id_token"], world, audience=client)
+    assert claims["at_hash"] == at_hash(answer["access_token"], hashing)
+    assert claims["at_hash"] != at_hash(given["access_token"], hashing)
+
+
+def test_clients_of_each_signature_live_side_by_side(world, member):
+    tokens = {client: world.party(client).tokens(member) for client in ("reader", "silent-alg", "edwards")}
+
+    keys = {client: header_of(given["id_token"]) for client, given in tokens.items()}
+    assert [keys[client]["alg"] for client in tokens] == ["ES256", "RS256", "EdDSA"]
+    assert len({header["kid"] for header in keys.values()}) == 3
+    # Access tokens are for services, not for the client: one signature for all (RFC 9068).
+    assert {header_of(given["access_token"])["alg"] for given in tokens.values()} == {"ES256"}
+    subjects = {
+        verified(given["id_token"], world, audience=client)["sub"] for client, given in tokens.items()
+    }
+    assert len(subjects) == 1
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+def test_no_other_key_of_ours_verifies_it(world, member, algorithm):
+    token = world.party("edwards").tokens(member)["id_token"]
+
+    with pytest.raises(jwt.InvalidTokenError):
+        verified(token, world, audience="edwards", algorithms=[algorithm])
+
+
+def test_a_client_that_changes_its_signature_gets_the_new_one_at_once(world, member):
+    party = world.party("refreshing")
+    given = party.tokens(member)
+    assert header_of(given["id_token"])["alg"] == "RS256"
+
+    world.change_client("refreshing", id_token_signed_response_alg="EdDSA")
+
+    assert header_of(party.refresh(given["refresh_token"]).json["id_token"])["alg"] == "EdDSA"
 
 
 def test_on_a_trusted_device_it_says_so_and_never_multi_factor(rp, world):
@@ -78,6 +132,20 @@ def test_the_lifetime_is_the_clients_own(world, member):
     claims = verified(world.party("brief").tokens(member)["id_token"], world, audience="brief")
 
     assert claims["exp"] - claims["iat"] == 120
+
+
+def test_lifetimes_of_one_client_are_not_anothers(world, member):
+    world.change_client("reader", id_token_lifetime="1h", access_token_lifetime="20m")
+
+    lived = {}
+    for client in ("reader", "brief", "edwards"):
+        given = world.party(client).tokens(member)
+        documents = [verified(given[kind], world, audience=aud) for kind, aud in
+                     (("id_token", client), ("access_token", ISSUER))]  # fmt: skip
+        lived[client] = [claims["exp"] - claims["iat"] for claims in documents]
+        assert given["expires_in"] == lived[client][1]
+
+    assert lived == {"reader": [3600, 1200], "brief": [120, 90], "edwards": [300, 300]}
 
 
 def test_a_pairwise_subject_is_the_clients_own_stable_and_not_the_account(world, rp, member):

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from idp.oidc.keys import Algorithm, Kind
 from idp.sessions import service as sessions
-from tests.protocol.party import ISSUER, NOON
+from tests.protocol.party import ISSUER, NOON, back_at
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -139,6 +139,108 @@ def test_nothing_that_starts_after_a_logout_succeeds(rp, member, world):
     with world.database.transaction() as session:
         row = session.execute(text("SELECT id FROM session")).scalar_one()
         sessions.end(session, row, now=world.clock.now())
+
+    is_refused(rp.userinfo(token))
+
+
+# Signed (OIDC Core 5.3.2)
+
+
+def signed_info(party, browser, method="GET", **changes):
+    response = party.userinfo(party.tokens(browser, **changes)["access_token"], method)
+    assert response.status_code == 200
+    assert response.content_type == "application/jwt"
+    assert response.headers["Cache-Control"] == "no-store"
+    return response.text
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(("client", "algorithm"), [("signed-info", "ES256"), ("signed-rs256", "RS256")])
+def test_it_is_signed_for_a_client_that_registered_so(world, member, client, algorithm, method):
+    party = world.party(client)
+
+    told = signed_info(party, member, method, scope="openid email")
+
+    keys = party.http.get("/oauth2/jwks.json", base_url=ISSUER).json["keys"]
+    header = jwt.get_unverified_header(told)
+    key = next(jwt.PyJWK(key) for key in keys if key["kid"] == header["kid"])
+    claims = jwt.decode(told, key, algorithms=[algorithm], audience=client, issuer=ISSUER)
+    assert header["alg"] == algorithm
+    assert set(claims) == {"iss", "aud", "sub", "email", "email_verified"}
+    assert claims["email"] == "m1234567@example.org"
+    assert (claims["sub"] == world.accounts["1234567"]) is (client == "signed-info")
+
+
+def test_signed_userinfo_passes_for_no_other_token(world, member):
+    # It has the members of an ID token: only its type tells them apart.
+    party = world.party("signed-info")
+    told = signed_info(party, member)
+
+    is_refused(party.userinfo(told))
+    answer = back_at(member.get(party.ask(id_token_hint=told, prompt="none").url))
+    page = member.get(f"/oauth2/end_session?id_token_hint={told}")
+
+    assert jwt.get_unverified_header(told)["typ"] not in {"JWT", "at+jwt"}
+    assert answer["error"] == "invalid_request"
+    assert page.location == "/deconnexion", "the member is asked, as without a hint"
+    party.tokens(member, prompt="none")
+
+
+def test_an_id_token_is_no_signed_userinfo(world, member):
+    party = world.party("signed-info")
+    given = party.tokens(member)
+
+    header = jwt.get_unverified_header(given["id_token"])
+
+    assert header["typ"] != jwt.get_unverified_header(party.userinfo(given["access_token"]).text)["typ"]
+
+
+def test_its_refusals_are_plain_json(world, member):
+    party = world.party("signed-info")
+    given = party.tokens(member)
+    world.clock.advance(timedelta(minutes=5))
+
+    response = party.userinfo(given["access_token"])
+
+    is_refused(response)
+    assert response.content_type == "application/json"
+
+
+def test_a_refreshed_token_opens_it_with_the_claims_of_its_own_scopes(world, member):
+    party = world.party("refreshing")
+    given = party.tokens(member, scope="openid email member")
+
+    narrowed = party.refresh(given["refresh_token"], scope="openid member").json
+
+    assert set(party.userinfo(narrowed["access_token"]).json) == {
+        "sub",
+        "member_number",
+        "population",
+        "space",
+    }
+    assert "email" in party.userinfo(given["access_token"]).json
+
+
+def test_it_speaks_of_the_member_as_of_now(rp, member, world):
+    token = rp.tokens(member, scope="openid email profile")["access_token"]
+
+    world.happens("UPDATE account SET email = 'autre@example.org'")
+    world.happens("UPDATE member SET family_name = 'Durand'")
+
+    told = rp.userinfo(token).json
+    assert told["email"] == "autre@example.org"
+    assert told["family_name"] == "Durand"
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+def test_other_methods_are_405(rp, member, method):
+    assert rp.userinfo(rp.tokens(member)["access_token"], method).status_code == 405
+
+
+def test_a_disabled_clients_tokens_open_nothing(rp, member, world):
+    token = rp.tokens(member)["access_token"]
+
+    world.enable_client("reader", enabled=False)
 
     is_refused(rp.userinfo(token))
 
