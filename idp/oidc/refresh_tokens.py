@@ -125,8 +125,8 @@ def find(
     is_last = row.generation == token.generation + 1
     if is_last and now - row.rotated_at <= settings.oidc.refresh_token_grace:
         return Held(grants.of_row(row), token, is_newest=False)
-    grants.revoke(session, token.grant_id, now=now)
-    return RefreshRefusal.REUSED
+    is_first_to_see = grants.revoke(session, token.grant_id, now=now)
+    return RefreshRefusal.REUSED if is_first_to_see else RefreshRefusal.OVER
 
 
 def use(

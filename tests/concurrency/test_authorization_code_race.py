@@ -6,17 +6,8 @@ from collections import Counter
 import pytest
 from sqlalchemy import text
 
-from tests.protocol import party
-
 AT_ONCE = 8
 ROUNDS = 60
-
-
-@pytest.fixture
-def world(database, tmp_path):
-    party.write_clients(tmp_path / "clients")
-    url = database.engine.url.render_as_string(hide_password=False)
-    return party.make_world(tmp_path, database, party.make_settings(tmp_path, url))
 
 
 def redeem_at_once(relying_party, code, asked):
