@@ -133,7 +133,6 @@ CLIENTS = {
     },
     "fleeting": {
         "grant_types": ["authorization_code", "refresh_token"],
-        "refresh_token_idle_lifetime": "1h",
         "refresh_token_lifetime": "30m",
     },
     "robot": {

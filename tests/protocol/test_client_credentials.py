@@ -3,6 +3,7 @@
 import jwt
 import pytest
 
+from idp.oidc.client_files import BadClient
 from tests.protocol.party import AUDIENCE, ISSUER, basic, secret_of, verified
 
 CLAIMS, OTHER = "https://claims.example.org", "https://other.example.org/api"
@@ -111,9 +112,10 @@ def test_a_client_that_is_not_registered_for_it_is_refused(world, client):
     is_refused(ask(world.party(client)), "unauthorized_client")
 
 
-def test_a_public_client_is_refused_even_when_its_file_says_otherwise(world):
-    # RFC 6749 section 4.4: confidential clients only.
-    world.change_client("public", grant_types=["authorization_code", "client_credentials"])
+def test_no_public_client_can_be_a_service(world):
+    # RFC 6749 section 4.4: confidential clients only. The file is refused, and so is the request.
+    with pytest.raises(BadClient, match="client_credentials"):
+        world.change_client("public", grant_types=["authorization_code", "client_credentials"])
 
     response = ask(world.party("public"))
 

@@ -359,6 +359,6 @@ def test_the_deny_list_is_forgotten_only_once_the_token_is_over(api, token, wide
 def test_the_audience_is_compared_whole(world, member, wide):
     # `serves` names whole audiences: nothing that begins alike or is a part of one.
     token = wide.tokens(member, resource=[CLAIMS])["access_token"]
-    for serves in ([CLAIMS + "/"], [CLAIMS[:-1]], ["https://"], [AUDIENCE]):
+    for serves in ([CLAIMS + "/"], [CLAIMS[:-1]], ["https://org"], [AUDIENCE]):
         world.change_client("api", serves=serves)
         assert not is_active(world.party("api"), token)
