@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from flask import Response
 
+from idp.core import secrets
 from idp.core.errors import Problem
 from idp.login import service as signing_in
 from idp.login.interaction import Demand
@@ -18,8 +19,6 @@ from idp.sessions.service import LiveSession
 from idp.subjects import accounts, consents, emails
 from idp.web.kit import Visit
 
-# What a repeated GET may carry; longer requests are nothing that a browser would bring as an address.
-LONGEST_REQUEST = 12_000
 _REAUTHENTICATE = frozenset({Prompt.LOGIN, Prompt.SELECT_ACCOUNT})
 
 
@@ -36,7 +35,7 @@ class Authorization:
         form = visit.request.form
         pairs = [(name, value) for name in requests.KNOWN for value in form.getlist(name)]
         query = urlencode(pairs)
-        if len(query) > LONGEST_REQUEST:
+        if len(query) > requests.LONGEST_REQUEST:
             raise Problem("P-4013", detail="authorization request by POST")
         return visit.see_other(f"/oauth2/authorize?{query}")
 
@@ -74,7 +73,7 @@ class Authorization:
         live = finished.live if finished is not None else None
         if live is not None and consent.is_needed(visit.session, request, live):
             return visit.see_other(f"{consent.PATH}?i={handle}")
-        return self._conclude(visit, handle)
+        return self._conclude(visit, handle, request)
 
     def ask_consent(self, visit: Visit, handle: str) -> Response:
         """The page that says what a third party wants to know."""
@@ -87,7 +86,7 @@ class Authorization:
             raise Problem("P-2002", detail="the account ended before the consent")
         return visit.page(
             "oidc/consentement.html",
-            hidden={"i": handle},
+            hidden={"i": handle, "shown": consent.seal_of(request)},
             client_name=request.client.client_name,
             wishes=consent.Wish.of(request).words(),
             links=consent.links_of(request.client),
@@ -95,12 +94,12 @@ class Authorization:
             masked_address=emails.mask(profile.email),
         )
 
-    def answer_consent(self, visit: Visit, handle: str, given: str) -> Response:
-        """The member's answer; what is neither button asks again."""
-        if given not in {"yes", "no"}:
-            return self.ask_consent(visit, handle)
+    def answer_consent(self, visit: Visit, handle: str, given: str, shown: str) -> Response:
+        """The member's answer to what was `shown`; anything but that, or but a button, asks again."""
         finished = signing_in.finished(visit, handle)
         request = self._of(visit, finished)
+        if given not in {"yes", "no"} or not secrets.same(shown, consent.seal_of(request)):
+            return self.ask_consent(visit, handle)
         if finished is not None and finished.live is not None:
             account_id = finished.live.account_id
             client_id = request.client.client_id
@@ -114,7 +113,7 @@ class Authorization:
             consents.give(
                 visit.session, account_id, client_id, scopes=wish.scopes, claims=wish.claims, now=visit.now
             )
-        return self._conclude(visit, handle)
+        return self._conclude(visit, handle, request)
 
     def _of(self, visit: Visit, finished: Finished | None) -> AuthorizationRequest:
         """The request that a sign-in was for. Raises Problem when there is none any more."""
@@ -133,10 +132,12 @@ class Authorization:
         # The client was changed or disabled while its member signed in.
         raise answers.page_of(found if isinstance(found, Doubt) else Doubt.MALFORMED)
 
-    def _conclude(self, visit: Visit, handle: str) -> Response:
+    def _conclude(self, visit: Visit, handle: str, request: AuthorizationRequest) -> Response:
+        """Answer the request as it was judged: read once more, its client might have become another."""
         finished = signing_in.take(visit, handle)
-        request = self._of(visit, finished)
-        if finished is None or finished.live is None:
+        if finished is None:
+            raise Problem("P-2002", detail="the sign-in was answered in another window")
+        if finished.live is None:
             return self._refuse(visit, request, "access_denied", "the member cancelled")
         snapshot = self._provider.snapshot(visit.session, now=visit.now)
         return self._give(visit, request, finished.live, snapshot)

@@ -42,7 +42,7 @@ class Subject:
         A claim without a value is left out, never null (OIDC Core 5.3.2).
         """
         # The client's scopes of today: what its file lost, its earlier tokens open no more.
-        names = (_names(scopes) | set(wanted)) & _names(self.client.scopes)
+        names = (names_of(scopes) | set(wanted)) & names_of(self.client.scopes)
         everything = self._everything()
         return {name: value for name, value in everything.items() if name in names and value is not None}
 
@@ -64,7 +64,8 @@ class Subject:
         }
 
 
-def _names(scopes: Iterable[str]) -> set[str]:
+def names_of(scopes: Iterable[str]) -> set[str]:
+    """The claims that these scopes open."""
     return {name for scope in scopes for name in BY_SCOPE.get(scope, ())}
 
 

@@ -20,6 +20,8 @@ from idp.oidc.provider import Provider
 LONGEST_HEADER = 4096
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION = ("client_assertion", "client_assertion_type")
+# The parameters of a form that prove a client.
+PROOFS = ("client_secret", *ASSERTION)
 # How far the client's clock may be from ours, and the longest life of an assertion that we take.
 LEEWAY = timedelta(seconds=60)
 LONGEST_LIFE = timedelta(hours=1)

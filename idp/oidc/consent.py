@@ -1,10 +1,11 @@
 """Consent: what a third party asks to know, in the member's words, and whether it was allowed before."""
 
-from collections.abc import Iterable
+import json
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from idp.core import secrets
 from idp.oidc import claims
 from idp.oidc.clients import Client
 from idp.oidc.requests import AuthorizationRequest, Prompt
@@ -42,10 +43,8 @@ class Wish:
     @classmethod
     def of(cls, request: AuthorizationRequest) -> "Wish":
         """What this request would let its client know."""
-        by_scope = _names(request.scopes)
-        allowed = _names(request.client.scopes)
-        single = {*request.wanted.id_token, *request.wanted.userinfo} & allowed
-        return cls(frozenset(request.scopes), frozenset(single - by_scope))
+        single = {*request.wanted.id_token, *request.wanted.userinfo}
+        return cls(frozenset(request.scopes), frozenset(single - claims.names_of(request.scopes)))
 
     def words(self) -> list[str]:
         """One line for each thing, in the order of the page."""
@@ -53,6 +52,13 @@ class Wish:
         single = [text for name, text in OF_CLAIM.items() if name in self.claims]
         others = sorted(self.scopes - OF_SCOPE.keys())
         return [*known, *single, *(f"L’accès « {scope} » aux services de votre mutuelle" for scope in others)]
+
+
+def seal_of(request: AuthorizationRequest) -> str:
+    """What the page showed, in one word: the answer is for that, whatever the client has become meanwhile."""
+    wish = Wish.of(request)
+    shown = [request.client.client_id, request.client.client_name, sorted(wish.scopes), sorted(wish.claims)]
+    return secrets.fingerprint(json.dumps(shown))
 
 
 def is_needed(session: Session, request: AuthorizationRequest, live: LiveSession) -> bool:
@@ -74,7 +80,3 @@ def links_of(client: Client) -> list[tuple[str, str]]:
     """What the third party says of itself: address and words."""
     named = ((client.policy_uri, "Confidentialité"), (client.tos_uri, "Conditions d’utilisation"))
     return [(address, words) for address, words in named if address is not None]
-
-
-def _names(scopes: Iterable[str]) -> set[str]:
-    return {name for scope in scopes for name in claims.BY_SCOPE.get(scope, ())}

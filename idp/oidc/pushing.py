@@ -29,6 +29,9 @@ def answer(request: Request, *, session: Session, provider: Provider, now: datet
         jkt = _bound_to(request, form.one.get("dpop_jkt"), session=session, provider=provider, now=now)
     except OAuth2Error as error:
         return machine.refusal(error)
+    if sum(map(len, [*form.one.values(), *form.resources])) > requests.LONGEST_REQUEST:
+        # RFC 9126 section 2.3. Anybody may push for a public client, and each request is kept for minutes.
+        return _refused("invalid_request", "the request is too long", status=413)
     given = {name: [form.one[name]] for name in requests.KNOWN if name in form.one}
     given |= {"client_id": [client.client_id]}
     given |= {"resource": list(form.resources)} if form.resources else {}
@@ -58,8 +61,8 @@ def _bound_to(
     return proof.jkt
 
 
-def _refused(error: str, description: str) -> Response:
-    return machine.answer(400, {"error": error, "error_description": description})
+def _refused(error: str, description: str, *, status: int = 400) -> Response:
+    return machine.answer(status, {"error": error, "error_description": description})
 
 
 def _kept(

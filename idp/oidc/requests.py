@@ -21,6 +21,8 @@ KNOWN = (
     "id_token_hint", "login_hint", "ui_locales", "claims_locales", "display",
     "request", "request_uri", "registration", "resource", "dpop_jkt",
 )  # fmt: skip
+# Longer requests are nothing that a browser would bring as an address; nor may they be pushed.
+LONGEST_REQUEST = 12_000
 LONGEST_HINT = 254
 # RFC 7636 section 4.2: BASE64URL(SHA256(verifier)) is 43 characters, always.
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -181,7 +183,7 @@ def _request(
         id_token_hint=one.get("id_token_hint"),
         login_hint=one.get("login_hint", "")[:LONGEST_HINT],
         ui_locales=one.get("ui_locales", ""),
-        wanted=_wanted(one),
+        wanted=_wanted(one, target.client),
         dpop_jkt=_thumbprint(one),
         pushed_uri=one.get("request_uri"),
         parameters=one,
@@ -277,8 +279,9 @@ def _max_age(one: Mapping[str, str], client: Client) -> int | None:
     return int(given)
 
 
-def _wanted(one: Mapping[str, str]) -> Wanted:
+def _wanted(one: Mapping[str, str], client: Client) -> Wanted:
+    """The single claims asked for that the client may have now: what it may have later, it must ask for then."""
     found = wanted.read(one["claims"]) if "claims" in one else Wanted()
     if found is None:
         raise _Wrong("invalid_request", "claims must be a JSON object as OIDC Core 5.5 describes")
-    return found
+    return found.only(claims.names_of(client.scopes))

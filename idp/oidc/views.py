@@ -3,10 +3,10 @@
 import functools
 from collections.abc import Callable
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from idp.login.service import Login
-from idp.oidc import consent, cors, introspection, pushing, revocation, userinfo
+from idp.oidc import client_auth, consent, cors, introspection, pushing, revocation, userinfo
 from idp.oidc.authorize import Authorization
 from idp.oidc.logout import PATH as LOGOUT_PAGE
 from idp.oidc.logout import Logout
@@ -59,7 +59,9 @@ def _add_authorization(pages: Blueprint, kit: Kit, authorization: Authorization)
     @kit.visit
     def answer_consent(visit: Visit) -> Response:
         form = visit.request.form
-        return authorization.answer_consent(visit, form.get("i", ""), form.get("consent", ""))
+        return authorization.answer_consent(
+            visit, form.get("i", ""), form.get("consent", ""), form.get("shown", "")
+        )
 
 
 def _add_logout(pages: Blueprint, kit: Kit, logout: Logout) -> None:
@@ -102,10 +104,21 @@ def _add_endpoints(endpoints: Blueprint, kit: Kit, provider: Provider) -> None:
     for path, answer in open_ones.items():
         view = cors.open_to_browser_clients(provider)(kit.endpoint(_with_keys(provider, answer)))
         methods = ["GET", "POST", "OPTIONS"] if path == userinfo.PATH else ["POST", "OPTIONS"]
-        endpoints.add_url_rule(path, path[1:], kit.limiter.exempt(view), methods=methods)
+        limited = _limit_strangers(kit, view) if path == pushing.PATH else kit.limiter.exempt(view)
+        endpoints.add_url_rule(path, path[1:], limited, methods=methods)
     view = kit.endpoint(_with_keys(provider, introspect))
     path = introspection.PATH
     endpoints.add_url_rule(path, path[1:], kit.limiter.exempt(view), methods=["POST"])
+
+
+def _limit_strangers(kit: Kit, view: Callable[..., Response]) -> Callable[..., Response]:
+    """Let one network ask as often as for a page, unless it proves a client: what public clients push is kept."""
+    often = f"{kit.settings.limits.pages_per_minute} per minute"
+    return kit.limiter.limit(often, methods=["POST"], exempt_when=_proves_a_client)(view)
+
+
+def _proves_a_client() -> bool:
+    return "Authorization" in request.headers or any(request.form.get(name) for name in client_auth.PROOFS)
 
 
 def _with_keys(provider: Provider, view: Callable[[Call], Response]) -> Callable[[Call], Response]:

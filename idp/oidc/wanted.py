@@ -1,8 +1,8 @@
 """The `claims` parameter (OIDC Core 5.5): which single claims a client asks for, and where."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 MOST_NAMES = 50
 
@@ -16,6 +16,14 @@ class Wanted:
     subject: str | None = None
     acr_values: tuple[str, ...] = ()
     acr_is_essential: bool = False
+
+    def only(self, names: Collection[str]) -> "Wanted":
+        """The same, without the claims of other names."""
+        return replace(
+            self,
+            id_token=tuple(name for name in self.id_token if name in names),
+            userinfo=tuple(name for name in self.userinfo if name in names),
+        )
 
 
 def read(text: str) -> Wanted | None:

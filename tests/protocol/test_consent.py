@@ -207,3 +207,53 @@ def test_the_name_of_a_service_is_text_and_not_markup(world, member):
 
     assert "form-action 'self' http://127.0.0.1:9" in page.headers["Content-Security-Policy"]
     assert page.headers["Cache-Control"] == "no-store"
+
+
+def let_ask_for(world, scope, name="Service partner"):
+    """The operator, or the third party itself by RFC 7592, changes what the client may ask for and is called."""
+    path = world.settings.clients_dir / "partner.toml"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith(("scope =", "client_name ="))]
+    changed = [f'scope = "{scope}"', f'client_name = "{name}"']
+    path.write_text("\n".join([*changed, *kept]), encoding="utf-8")
+    world.apply_clients()
+
+
+def test_single_claims_that_the_client_could_not_ask_for_then_are_not_opened_by_what_it_may_ask_for_later(
+    partner, member, world
+):
+    let_ask_for(world, "openid")
+    claims = '{"userinfo": {"email": null, "member_number": null}, "id_token": {"birthdate": null}}'
+    asked = partner.ask(claims=claims)
+    page = asked_page(member, asked)
+    tokens = partner.redeem(back_at(allow(member, page))["code"], asked).json
+
+    let_ask_for(world, "openid profile email member")
+
+    assert len(lines_of(page)) == 1
+    assert partner.userinfo(tokens["access_token"]).json.keys() == {"sub"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "name"), [("openid profile email member", "Service partner"), ("openid", "Un autre nom")]
+)
+def test_a_yes_is_for_what_the_page_said_and_not_for_what_the_client_became_meanwhile(
+    partner, member, world, scope, name
+):
+    let_ask_for(world, "openid")
+    asked = partner.ask(scope="openid profile email member")
+    page = asked_page(member, asked)
+    let_ask_for(world, scope, name)
+
+    again = allow(member, page)
+
+    assert again.status_code == 200
+    assert name in again.text
+    assert len(lines_of(again)) == len(scope.split())
+    assert "code" in back_at(allow(member, again))
+
+
+def test_a_yes_without_what_was_shown_is_none(partner, member):
+    page = asked_page(member, partner.ask())
+
+    assert member.submit(page, consent="yes", shown="").status_code == 200

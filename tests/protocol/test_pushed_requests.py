@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 
 from idp.oidc import pushed
-from tests.protocol.party import ISSUER, back_at
+from tests.protocol.party import ISSUER, back_at, make_world
 
 
 @pytest.fixture
@@ -204,3 +204,25 @@ def test_the_handle_is_kept_as_a_fingerprint_and_purged(rp, world):
     with world.database.transaction() as session:
         pushed.purge(session, now=world.clock.now() + timedelta(days=2))
         assert session.query(pushed.PushedRequest).count() == 0
+
+
+def test_a_request_that_is_too_long_is_not_kept(rp):
+    refused = rp.push(rp.ask(state="x" * 12_001).parameters)
+
+    assert (refused.status_code, refused.json["error"]) == (413, "invalid_request")
+    assert rp.push(rp.ask(state="x" * 4_000).parameters).status_code == 201
+
+
+def test_a_network_may_push_for_public_clients_as_often_as_it_may_ask_for_pages(world):
+    tight = world.settings.limits.model_copy(update={"pages_per_minute": 3})
+    settings = world.settings.model_copy(update={"limits": tight})
+    near = make_world(world.settings.clients_dir.parent, world.database, settings)
+    spa, service = near.party("spa"), near.party("reader")
+
+    anonymous = [spa.push(spa.ask().parameters).status_code for _ in range(4)]
+    empty_proof = spa.push({**spa.ask().parameters, "client_secret": ""}).status_code
+    proven = [service.push(service.ask().parameters).status_code for _ in range(4)]
+
+    assert anonymous == [201, 201, 201, 429]
+    assert empty_proof == 429
+    assert proven == [201] * 4
