@@ -55,9 +55,10 @@ def redeem(
     if isinstance(found, CodeRefusal):
         _refuse(session, client, reason=found.value, now=now)
         return None
+    # Read first: an epoch that rises from now on voids the grant, wherever this transaction stands.
+    profile = accounts.profile(session, found.account_id)
     # Held, so that whoever ends the session sees this grant and tells its service.
     live = sessions.by_row(session, found.session_id, now=now, hold=True)
-    profile = accounts.profile(session, found.account_id)
     # Nothing that starts after a logout or a suspension succeeds, however fresh the code is.
     if live is None or live.account_id != found.account_id or profile is None:
         _refuse(session, client, reason="session-ended", now=now)

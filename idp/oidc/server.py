@@ -136,9 +136,7 @@ class CodeGrant(_OfParvis):
         )
         if given is None:
             raise InvalidGrantError("the code is unknown, over, spent, or not for this client and verifier")
-        if isinstance(given, Beyond):
-            raise OAuth2Error(error=given.error, description=given.description)
-        return given
+        return _within(given)
 
 
 class RefreshGrant(_OfParvis):
@@ -164,9 +162,7 @@ class RefreshGrant(_OfParvis):
         )
         if given is None:
             raise InvalidGrantError("the refresh token is unknown, over, revoked, or not for this client")
-        if isinstance(given, Beyond):
-            raise OAuth2Error(error=given.error, description=given.description)
-        return given
+        return _within(given)
 
 
 class ServiceGrant(_OfParvis):
@@ -187,6 +183,13 @@ class ServiceGrant(_OfParvis):
         if given is None:
             raise InvalidScopeError("scope names what this client may not have in its own name")
         return given
+
+
+def _within(given: dict[str, Any] | Beyond) -> dict[str, Any]:
+    """What was given, unless more was asked for than was granted."""
+    if isinstance(given, Beyond):
+        raise OAuth2Error(error=given.error, description=given.description)
+    return given
 
 
 def _bound_to(request: TokenRequest, client: Client) -> str | None:
