@@ -72,7 +72,7 @@ class CodeRefusal(StrEnum):
     UNKNOWN = "unknown"
     """Never issued, expired, or not for this client, address and verifier."""
     REPLAYED = "replayed"
-    """It was spent before; what it gave is revoked."""
+    """It was spent before; what it gave is revoked now. Once: whoever repeats it again changes nothing."""
 
 
 _table = Base.metadata.tables["authorization_code"]
@@ -176,8 +176,7 @@ def _explain(session: Session, code_hash: str, *, client_id: str, now: datetime)
     spent = session.execute(_SPENT, {"code": code_hash}).one_or_none()
     if spent is None or spent.client_id != client_id:
         return CodeRefusal.UNKNOWN
-    grants.revoke(session, spent.grant_id, now=now)
-    return CodeRefusal.REPLAYED
+    return CodeRefusal.REPLAYED if grants.revoke(session, spent.grant_id, now=now) else CodeRefusal.UNKNOWN
 
 
 def challenge_of(verifier: str) -> str:

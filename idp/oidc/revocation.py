@@ -48,8 +48,8 @@ def _revoke(
     if document is None:
         return None
     _must_own(client, document["client_id"])
-    ends = datetime.fromtimestamp(document["exp"], UTC)
-    is_new = denied.deny(session, document["jti"], forget_at=ends + REMEMBERED)
+    forget_at = datetime.fromtimestamp(document["exp"], UTC) + REMEMBERED
+    is_new = now < forget_at and denied.deny(session, document["jti"], forget_at=forget_at)
     return "access_token" if is_new else None
 
 
