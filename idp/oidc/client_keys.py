@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -71,12 +71,20 @@ class ClientKeys:
             # What is known stays: a client whose address fails for a moment is not locked out.
             return
         self._published[client.jwks_uri] = _Published(_keys(document), self._monotonic())
+        self._forget_all_but({each.jwks_uri for each in store.known.clients.values()})
 
     def _is_known(self, url: str, kid: object) -> bool:
         known = self._published.get(url)
         if known is None or self._monotonic() - known.read_at > KEPT_FOR:
             return False
         return kid is None or any(key.get("kid") == kid for key in known.keys)
+
+    def _forget_all_but(self, registered: Collection[str | None]) -> None:
+        """A client may move its keys as often as it likes: its former addresses are not kept."""
+        with self._lock:
+            for kept in (self._published, self._asked_at):
+                for url in [url for url in tuple(kept) if url not in registered]:
+                    kept.pop(url, None)
 
     def _may_ask(self, url: str) -> bool:
         with self._lock:

@@ -252,9 +252,11 @@ class ClientStore:
 
     def current(self, session: Session, *, mark: str | None) -> Registry:
         """The clients that hold in this transaction, whose mark was just read."""
-        if self._registry.mark != mark:
-            self._registry = self._load(session, mark)
-        return self._registry
+        # One look: another thread, in an older transaction, may put its older registry in this place meanwhile.
+        registry = self._registry
+        if registry.mark != mark:
+            registry = self._registry = self._load(session, mark)
+        return registry
 
     def _load(self, session: Session, mark: str | None) -> Registry:
         found: dict[str, Client] = {}

@@ -12,8 +12,10 @@ from idp.core import secrets
 from idp.oidc import client_jwts, used_once
 from idp.oidc.client_jwts import STRONG_ALGORITHMS, ClientJwt
 
-# How far the client's clock may be from ours, either way; a proof is remembered for twice as long.
+# How far the client's clock may be from ours, either way.
 WINDOW = timedelta(seconds=90)
+# A proof from the future is good for twice as long; a host whose clock is fast must not forget it sooner.
+REMEMBERED = 3 * WINDOW
 LONGEST_JTI = 256
 _PORTS = {"http": 80, "https": 443}
 
@@ -51,7 +53,7 @@ def check(
     jti = jwt.text("jti", longest=LONGEST_JTI)
     if jti is None:
         return BadProof("jti is missing")
-    fresh = used_once.use(session, used_once.Kind.DPOP_PROOF, owner=jkt, jti=jti, forget_at=now + 2 * WINDOW)
+    fresh = used_once.use(session, used_once.Kind.DPOP_PROOF, owner=jkt, jti=jti, forget_at=now + REMEMBERED)
     return Proof(jkt) if fresh else BadProof("the proof was used before")
 
 

@@ -21,11 +21,12 @@ class Consent(Base):
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-def find(session: Session, account_id: str, client_id: str) -> Consent | None:
-    """What the account allowed this client."""
-    return session.execute(
-        select(Consent).where(Consent.account_id == account_id, Consent.client_id == client_id)
-    ).scalar_one_or_none()
+def find(session: Session, account_id: str, client_id: str, *, hold: bool = False) -> Consent | None:
+    """What the account allowed this client; with `hold` nobody changes it before this transaction ends."""
+    wanted = select(Consent).where(Consent.account_id == account_id, Consent.client_id == client_id)
+    if hold:
+        wanted = wanted.with_for_update().execution_options(populate_existing=True)
+    return session.execute(wanted).scalar_one_or_none()
 
 
 def give(
@@ -38,7 +39,8 @@ def give(
     now: datetime,
 ) -> None:
     """Allow the client these scopes and claims, beside what was allowed before."""
-    former = find(session, account_id, client_id)
+    # Held: what is taken back, or allowed in another window, at the same time is neither revived nor lost.
+    former = find(session, account_id, client_id, hold=True)
     allowed = sorted(scopes | set(former.scopes if former else ()))
     single = sorted(claims | set(former.claims if former else ()))
     session.execute(

@@ -299,7 +299,7 @@ def test_used_proofs_are_forgotten_once_they_could_not_be_accepted_any_more(rp, 
 
     bound_tokens(rp, member)
     with world.database.transaction() as session:
-        used_once.purge(session, now=world.clock.now() + timedelta(minutes=2))
-        assert session.execute(text("SELECT count(*) FROM used_identifier")).scalar_one() == 1
         used_once.purge(session, now=world.clock.now() + timedelta(minutes=4))
+        assert session.execute(text("SELECT count(*) FROM used_identifier")).scalar_one() == 1
+        used_once.purge(session, now=world.clock.now() + timedelta(minutes=5))
         assert session.execute(text("SELECT count(*) FROM used_identifier")).scalar_one() == 0

@@ -306,6 +306,19 @@ def test_former_keys_stay_when_the_address_fails(world, published):
     assert [key["kid"] for key in keys.of(client)] == ["k1"]
 
 
+def test_a_client_that_moves_its_keys_again_and_again_fills_no_memory(world, published):
+    client, clients, publisher, _watch, keys = published
+
+    for number in range(5):
+        moved = client.model_copy(update={"jwks_uri": f"https://client.example.org/jwks/{number}"})
+        clients._registry = Registry.of({"keyed": moved}, mark="x")
+        keys.prepare(CLIENT_KEY.assertion("keyed", world.clock.now()), clients)
+
+    assert publisher.asked == 5
+    assert list(keys._published) == list(keys._asked_at) == ["https://client.example.org/jwks/4"]
+    assert [key["kid"] for key in keys.of(moved)] == ["k1"]
+
+
 def test_a_client_that_publishes_its_keys_rotates_them_by_itself(world):
     # OIDC Core 10.1.1: the provider follows the key that the header names; nobody tells it.
     former, renewed = ClientKey("old"), ClientKey("new")
