@@ -223,6 +223,9 @@ class Client(BaseModel):
         """The sector of pairwise subjects (OIDC Core 8.1): one host, or None when there are several."""
         if self.sector_identifier_uri is not None:
             return urlsplit(self.sector_identifier_uri).hostname
+        if self.is_native and not all(uri.startswith("https:") for uri in self.redirect_uris):
+            # Nobody owns this very host, or a scheme of applications: whoever names them shares nothing by it.
+            return self.client_id
         hosts = {urlsplit(uri).hostname or urlsplit(uri).scheme for uri in self.redirect_uris}
         return hosts.pop() if len(hosts) == 1 else None
 

@@ -6,6 +6,7 @@ import hashlib
 import jwt
 import pytest
 
+from idp.oidc.claims import subject_of
 from tests.protocol.party import ISSUER, NOON, REMEMBERED, verified
 
 
@@ -159,6 +160,17 @@ def test_a_pairwise_subject_is_the_clients_own_stable_and_not_the_account(world,
     assert first == again != public
     assert party.userinfo(given["access_token"]).json["sub"] == first
     assert verified(given["access_token"], world, audience=ISSUER)["sub"] == first
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1/cb", "org.example.app:/cb"])
+def test_native_clients_that_name_what_nobody_owns_do_not_share_their_pairwise_subjects(world, address):
+    known = {"redirect_uris": (address,), "subject_type": "pairwise"}
+    phone = world.parts.provider.clients.known.clients["phone"].model_copy(update=known)
+    impostor = phone.model_copy(update={"client_id": "impostor"})
+
+    subjects = {subject_of(each, "account", vault=world.parts.vault) for each in (phone, impostor)}
+
+    assert len(subjects) == 2
 
 
 def test_the_subject_is_never_the_number_or_the_address(rp, member, world):
