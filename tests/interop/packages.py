@@ -18,7 +18,16 @@ def ready() -> str:
     mark = FOLDER / "node_modules" / ".parvis"
     wanted = hashlib.sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()
     if not mark.exists() or mark.read_text() != wanted:
-        command = [str(NODE), str(NPM), "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+        # Node brings authorities of its own; behind a proxy the machine's are needed, as pip has them.
+        command = [
+            str(NODE),
+            "--use-system-ca",
+            str(NPM),
+            "ci",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+        ]
         environment = {**os.environ, "PATH": f"{NODE.parent}:{os.environ.get('PATH', '')}"}
         done = subprocess.run(
             command, cwd=FOLDER, env=environment, capture_output=True, text=True, check=False
