@@ -121,6 +121,7 @@ def _add_pages(app: Flask, parts: Parts) -> None:
     app.register_blueprint(activation_pages(enrolments))
     app.register_blueprint(account_pages(kit))
     app.register_blueprint(wiring.blueprint(kit, parts.provider, login))
+    app.register_blueprint(wiring.endpoints(kit, parts.provider))
     app.register_blueprint(
         admin_api(kit, gate=wiring.gate(parts.provider), key_facts=wiring.key_facts(parts.provider))
     )

@@ -28,7 +28,6 @@ def blueprint(kit: Kit, provider: Provider, login: Login) -> Blueprint:
     )
     _add_authorization(pages, kit, Authorization(provider, login))
     _add_logout(pages, kit, Logout(provider))
-    _add_endpoints(pages, kit, provider)
     add_registration(pages, kit, provider)
     kit.limit_pages(pages)
     return pages
@@ -81,8 +80,12 @@ def _add_logout(pages: Blueprint, kit: Kit, logout: Logout) -> None:
         return logout.confirmed(visit)
 
 
-def _add_endpoints(endpoints: Blueprint, kit: Kit, provider: Provider) -> None:
-    """What clients call. No limit at the edge: they are few and known, and one address may be a whole service."""
+def endpoints(kit: Kit, provider: Provider) -> Blueprint:
+    """What clients call. No limit at the edge: they are few and known, and one address may be a whole service.
+
+    A blueprint of its own: a limit on a blueprint holds for all its addresses, whatever is said of one of them.
+    """
+    calls = Blueprint("oidc_endpoints", __name__)
     server = TokenServer(provider)
 
     def token(call: Call) -> Response:
@@ -104,11 +107,12 @@ def _add_endpoints(endpoints: Blueprint, kit: Kit, provider: Provider) -> None:
     for path, answer in open_ones.items():
         view = cors.open_to_browser_clients(provider)(kit.endpoint(_with_keys(provider, answer)))
         methods = ["GET", "POST", "OPTIONS"] if path == userinfo.PATH else ["POST", "OPTIONS"]
-        limited = _limit_strangers(kit, view) if path == pushing.PATH else kit.limiter.exempt(view)
-        endpoints.add_url_rule(path, path[1:], limited, methods=methods)
+        limited = _limit_strangers(kit, view) if path == pushing.PATH else view
+        calls.add_url_rule(path, path[1:], limited, methods=methods)
     view = kit.endpoint(_with_keys(provider, introspect))
     path = introspection.PATH
-    endpoints.add_url_rule(path, path[1:], kit.limiter.exempt(view), methods=["POST"])
+    calls.add_url_rule(path, path[1:], view, methods=["POST"])
+    return calls
 
 
 def _limit_strangers(kit: Kit, view: Callable[..., Response]) -> Callable[..., Response]:

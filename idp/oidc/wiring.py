@@ -23,10 +23,10 @@ from idp.oidc.bearer import TokenRefusal
 from idp.oidc.frontmost import Frontmost
 from idp.oidc.key_schedule import Schedule
 from idp.oidc.provider import Provider
-from idp.oidc.views import blueprint
+from idp.oidc.views import blueprint, endpoints
 from idp.web.kit import Call
 
-__all__ = ["blueprint", "front", "gate", "key_facts", "purge"]
+__all__ = ["blueprint", "endpoints", "front", "gate", "key_facts", "purge"]
 
 
 def front(app: Flask, provider: Provider, clock: Clock | None = None) -> None:
