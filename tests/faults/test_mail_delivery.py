@@ -44,11 +44,11 @@ class Post:
         self.spaces = Spaces.read(ROOT / "config/spaces")
         self.courier = self.new_courier()
 
-    def new_courier(self, *, url=None, on=None, vault=None):
+    def new_courier(self, *, url=None, on=None, vault=None, exchange=0.5):
         return mail_courier(
             database=on or self.database,
             vault=vault or self.vault,
-            mailer=mailer_from_url(url or self.server.url, exchange=timedelta(seconds=0.5)),
+            mailer=mailer_from_url(url or self.server.url, exchange=timedelta(seconds=exchange)),
             spaces=self.spaces,
             clock=self.clock,
             settings=self.settings,
@@ -295,7 +295,8 @@ def test_two_workers_at_once_send_each_mail_once(post):
     causes = [post.put(f"cause:{each}", recipient=f"member{each}@example.org") for each in range(60)]
     others = [Database(post.database.engine.url.render_as_string(hide_password=False)) for _ in range(2)]
 
-    with Running(*(post.new_courier(on=other) for other in others)):
+    # Nothing hangs here: a busy machine must not look like a server that does, for the clock stands still.
+    with Running(*(post.new_courier(on=other, exchange=10) for other in others)):
         wait_for(lambda: len(post.server.received) >= len(causes))
 
     for other in others:
