@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -68,6 +68,10 @@ class Reach:
     def of(cls, settings: Settings) -> "Reach":
         """As this installation allows."""
         return cls(private=settings.oidc.private_addresses, loopback=settings.is_development)
+
+    def for_strangers(self) -> "Reach":
+        """What third parties may have us ask: what is open for the mutual's own services is not open for them."""
+        return replace(self, private=False)
 
     def includes(self, address: Address) -> bool:
         """Whether a request may go to this very address."""

@@ -151,7 +151,7 @@ class Oidc(Section):
     pushed_request_lifetime: Duration = timedelta(seconds=90)
     """How long a pushed authorization request waits for its browser (RFC 9126 section 2.2)."""
     private_addresses: bool = False
-    """Whether clients may name private addresses; loopback ones are open while the issuer is loopback http."""
+    """Whether first-party clients may name private addresses; loopback ones are open in development."""
     key_rotation: Duration = timedelta(days=90)
     """How long a key signs before the worker lets the next one sign."""
     key_prepublication: Duration = timedelta(hours=48)

@@ -52,7 +52,6 @@ class _Caller:
         self._provider = provider
         self._database = database
         self._clock = clock
-        self._reach = Reach.of(provider.settings)
 
     def gather(self) -> None:
         """Queue what ended sessions owe; the member, who ended one, was answered long before."""
@@ -79,18 +78,19 @@ class _Caller:
             ring=snapshot.ring,
             now=now,
         )
-        return self._post(client.backchannel_logout_uri, token)
+        return _post(client.backchannel_logout_uri, token, self._provider.reach_for(client))
 
-    def _post(self, address: str, token: str) -> Outcome:
-        try:
-            status = outbound.post_form(address, {"logout_token": token}, reach=self._reach)
-        except Unreachable as problem:
-            return Postponed(problem.reason, outage=True)
-        if status in DONE:
-            return Accepted()
-        if status == NEVER:
-            return Refused(f"status-{status}")
-        return Postponed(f"status-{status}", outage=True)
+
+def _post(address: str, token: str, reach: Reach) -> Outcome:
+    try:
+        status = outbound.post_form(address, {"logout_token": token}, reach=reach)
+    except Unreachable as problem:
+        return Postponed(problem.reason, outage=True)
+    if status in DONE:
+        return Accepted()
+    if status == NEVER:
+        return Refused(f"status-{status}")
+    return Postponed(f"status-{status}", outage=True)
 
 
 def queue(session: Session, *, provider: Provider, now: datetime) -> None:

@@ -39,9 +39,16 @@ class _Published:
 class ClientKeys:
     """What the process knows of published keys; asked for before a transaction begins, never inside one."""
 
-    def __init__(self, read: Reader, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Know nothing yet."""
+    def __init__(
+        self,
+        read: Reader,
+        *,
+        for_strangers: Reader | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Know nothing yet. What third parties publish is read by another reader, when one is given."""
         self._read = read
+        self._read_for_strangers = for_strangers or read
         self._monotonic = monotonic
         self._published: dict[str, _Published] = {}
         self._asked_at: dict[str, float] = {}
@@ -66,7 +73,8 @@ class ClientKeys:
         kid = jwt.header.get("kid")
         if self._is_known(client.jwks_uri, kid) or not self._may_ask(client.jwks_uri):
             return
-        document = self._read(client.jwks_uri)
+        read = self._read if client.first_party else self._read_for_strangers
+        document = read(client.jwks_uri)
         if not isinstance(document, dict):
             # What is known stays: a client whose address fails for a moment is not locked out.
             return

@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from idp.core import secrets
-from idp.oidc import claims
+from idp.oidc import claims, grants
 from idp.oidc.clients import Client
 from idp.oidc.requests import AuthorizationRequest, Prompt
 from idp.sessions.service import LiveSession
@@ -74,6 +75,12 @@ def _was_given(session: Session, request: AuthorizationRequest, live: LiveSessio
         return False
     wish = Wish.of(request)
     return wish.scopes <= set(former.scopes) and wish.claims <= set(former.claims)
+
+
+def take_back(session: Session, account_id: str, client_id: str, *, now: datetime) -> bool:
+    """Allow the client nothing any more, and end the tokens it has; whether it was allowed anything."""
+    grants.revoke_all(session, account_id, client_id, now=now)
+    return consents.take_back(session, account_id, client_id)
 
 
 def links_of(client: Client) -> list[tuple[str, str]]:

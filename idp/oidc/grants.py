@@ -97,6 +97,15 @@ _REVOKE = (
     .values(revoked_at=bindparam("instant"))
     .returning(table.c.id)
 )
+_REVOKE_ALL = (
+    update(table)
+    .where(
+        table.c.account_id == bindparam("account"),
+        table.c.client_id == bindparam("client"),
+        table.c.revoked_at.is_(None),
+    )
+    .values(revoked_at=bindparam("instant"))
+)
 _LISTS = ("userinfo_claims", "id_token_claims", "amr", "resources")
 
 
@@ -144,6 +153,11 @@ def clients_by_session(session: Session, session_ids: Collection[str]) -> Mappin
     for row in session.execute(held):
         found[row.session_id].add(row.client_id)
     return {session_id: frozenset(names) for session_id, names in found.items()}
+
+
+def revoke_all(session: Session, account_id: str, client_id: str, *, now: datetime) -> None:
+    """End all that this account gave this client."""
+    session.execute(_REVOKE_ALL, {"account": account_id, "client": client_id, "instant": now})
 
 
 def purge(session: Session, *, now: datetime) -> None:

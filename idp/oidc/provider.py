@@ -14,6 +14,7 @@ from idp.core.spaces import Space, Spaces
 from idp.oidc import client_keys, revisions
 from idp.oidc.client_keys import ClientKeys
 from idp.oidc.client_rows import ClientStore, Registry
+from idp.oidc.clients import Client
 from idp.oidc.key_store import KeyStore
 from idp.oidc.keys import KeyRing
 
@@ -35,7 +36,10 @@ class Provider:
         self.vault = vault
         self.spaces = spaces
         self.keys = KeyStore(database=database, vault=vault, folder=settings.keys_dir)
-        self.client_keys = ClientKeys(client_keys.reader(Reach.of(settings)))
+        self._reach = Reach.of(settings)
+        self.client_keys = ClientKeys(
+            client_keys.reader(self._reach), for_strangers=client_keys.reader(self._reach.for_strangers())
+        )
         self.clients = ClientStore(database=database, spaces=spaces, development=settings.is_development)
 
     def start(self, *, now: datetime) -> None:
@@ -52,6 +56,10 @@ class Provider:
     def issuer(self) -> str:
         """The issuer URL, exactly as tokens name it."""
         return self.settings.issuer
+
+    def reach_for(self, client: Client) -> Reach:
+        """Which addresses this client may have us ask."""
+        return self._reach if client.first_party else self._reach.for_strangers()
 
     def snapshot(self, session: Session, *, now: datetime) -> Snapshot:
         """The keys and clients of this transaction: one small look tells whether memory still holds."""

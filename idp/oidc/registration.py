@@ -107,7 +107,8 @@ class Registration:
 
     def find(self, session: Session, client_id: str, token: str) -> ClientRow | None:
         """The registered client that this token manages; unknown, ended and disabled ones look alike."""
-        row = client_rows.registered(session, client_id)
+        # PostgreSQL keeps no NUL, so no identifier has one, and the driver refuses to be asked.
+        row = None if "\x00" in client_id else client_rows.registered(session, client_id)
         known = (row.registration_token_hash if row is not None else None) or _NOBODY
         return row if secrets.same(secrets.fingerprint(token), known) else None
 

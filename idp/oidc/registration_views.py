@@ -26,7 +26,8 @@ def add_registration(endpoints: Blueprint, kit: Kit, provider: Provider) -> None
         return
     if provider.spaces.get(opened.space) is None:
         raise BadSettings(f"P-9001: the setting registration.space: {opened.space!r} does not exist")
-    rules = Registration(kit.settings, provider.spaces, client_keys.reader(Reach.of(kit.settings)))
+    reach = Reach.of(kit.settings).for_strangers()
+    rules = Registration(kit.settings, provider.spaces, client_keys.reader(reach))
     _add_creation(endpoints, kit, rules)
     _add_management(endpoints, kit, rules)
 

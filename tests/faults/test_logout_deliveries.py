@@ -26,10 +26,10 @@ from idp.sessions.service import SessionRow
 from tests.support.http import Fault, ScriptedHttp
 from tests.support.signed_in import NOW, Installation
 from tests.support.smtp import ScriptedSmtp, free_port, silent_server
+from tests.support.working import PATIENCE, Running, wait_for
 
 ROOT = Path(__file__).parents[2]
 FIRST_WAIT = outbox.BACK_OFF[0]
-PATIENCE = 20.0
 
 
 @pytest.fixture
@@ -42,34 +42,6 @@ def shop():
 def place(settings, database, vault, tmp_path, key_ring):
     key_ring.copy_to(database)
     return Installation(settings, database, vault, tmp_path / "services")
-
-
-class Running:
-    """Workers or couriers at work, each in a thread of its own."""
-
-    def __init__(self, *workers):
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=worker.run, args=(self._stop,)) for worker in workers]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(PATIENCE)
-        assert not any(thread.is_alive() for thread in self._threads)
-
-
-def wait_for(condition):
-    waiting = threading.Event()
-    for _ in range(int(PATIENCE / 0.01)):
-        if condition():
-            return
-        waiting.wait(0.01)
-    pytest.fail("it did not happen in time")
 
 
 def sids(server):

@@ -24,12 +24,12 @@ from idp.core.spaces import Spaces
 from idp.core.worker import Worker
 from tests.support.clock import ManualClock
 from tests.support.smtp import Fault, ScriptedSmtp, free_port
+from tests.support.working import PATIENCE, Running, wait_for
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 3, 12, 13, 0, tzinfo=UTC)
 MEMBER = "camille.martin@example.org"
 FIRST_WAIT = outbox.BACK_OFF[0]
-PATIENCE = 20.0
 
 
 class Post:
@@ -88,34 +88,6 @@ class Post:
 def post(database, vault, settings):
     with ScriptedSmtp() as server:
         yield Post(database, vault, settings, server)
-
-
-class Running:
-    """Couriers at work, each in a thread of its own."""
-
-    def __init__(self, *couriers):
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=courier.run, args=(self._stop,)) for courier in couriers]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(PATIENCE)
-        assert not any(thread.is_alive() for thread in self._threads)
-
-
-def wait_for(condition):
-    waiting = threading.Event()
-    for _ in range(int(PATIENCE / 0.02)):
-        if condition():
-            return
-        waiting.wait(0.02)
-    pytest.fail("it did not happen in time")
 
 
 def test_a_mail_is_delivered_once_and_scrubbed(post):

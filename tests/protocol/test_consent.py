@@ -3,6 +3,7 @@
 import pytest
 from bs4 import BeautifulSoup
 
+from idp.oidc import consent
 from idp.subjects import consents
 from tests.protocol.party import back_at
 
@@ -191,14 +192,21 @@ def test_a_sign_out_in_another_tab_ends_the_question(partner, member, world):
         assert session.query(consents.Consent).count() == 0
 
 
-def test_consent_taken_back_is_asked_for_again(partner, member, world):
-    allow(member, asked_page(member, partner.ask()))
+def test_consent_taken_back_is_asked_for_again_and_ends_the_tokens_it_gave(partner, member, world):
+    asked = partner.ask(scope="openid offline_access")
+    tokens = partner.redeem(back_at(allow(member, asked_page(member, asked)))["code"], asked).json
+    own = world.party("refreshing").tokens(member)
 
     with world.database.transaction() as session:
-        assert consents.take_back(session, world.accounts["1234567"], "partner")
-        assert not consents.take_back(session, world.accounts["1234567"], "partner")
+        what = {"account_id": world.accounts["1234567"], "client_id": "partner", "now": world.clock.now()}
+        assert consent.take_back(session, **what)
+        assert not consent.take_back(session, **what)
 
     asked_page(member, partner.ask())
+    assert partner.refresh(tokens["refresh_token"]).json["error"] == "invalid_grant"
+    assert partner.userinfo(tokens["access_token"]).status_code == 401
+    # What other services hold is theirs.
+    assert world.party("refreshing").refresh(own["refresh_token"]).status_code == 200
 
 
 def test_the_name_of_a_service_is_text_and_not_markup(world, member):

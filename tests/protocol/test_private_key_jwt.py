@@ -11,6 +11,7 @@ import pytest
 
 from idp.oidc.client_keys import ASKED_EVERY, ClientKeys
 from idp.oidc.client_rows import Registry
+from idp.oidc.provider import Provider
 from tests.protocol.party import ASSERTION_TYPE, CLIENT_KEY, ISSUER, ClientKey, basic
 from tests.support.http import ScriptedHttp
 
@@ -283,6 +284,36 @@ def test_an_unknown_key_has_the_address_read_again_but_not_more_often_than_every
 
     assert publisher.asked == 2
     assert [key["kid"] for key in keys.of(client)] == ["k2"]
+
+
+def test_what_a_third_party_publishes_is_read_by_a_reader_of_its_own(world):
+    known = world.parts.provider.clients.known.get("keyed")
+    moved = {"jwks": None, "jwks_uri": "https://client.example.org/jwks"}
+    clients, (inside, outside) = world.parts.provider.clients, (Publisher(None), Publisher({"keys": []}))
+    keys = ClientKeys(inside, for_strangers=outside)
+
+    for first_party in (True, False):
+        client = known.model_copy(update={**moved, "first_party": first_party})
+        clients._registry = Registry.of({"keyed": client}, mark="x")
+        keys._asked_at.clear()
+        keys.prepare(CLIENT_KEY.assertion("keyed", world.clock.now()), clients)
+
+    assert (inside.asked, outside.asked) == (1, 1)
+
+
+@pytest.mark.parametrize("first_party", [True, False])
+def test_only_the_mutuals_own_services_may_name_private_addresses(world, first_party):
+    provider = world.parts.provider
+    oidc = world.settings.oidc.model_copy(update={"private_addresses": True})
+    opened = Provider(
+        settings=world.settings.model_copy(update={"oidc": oidc}),
+        vault=provider.vault,
+        database=world.database,
+        spaces=provider.spaces,
+    )
+    client = provider.clients.known.get("keyed").model_copy(update={"first_party": first_party})
+
+    assert opened.reach_for(client).private is first_party
 
 
 @pytest.mark.parametrize("document", [None, [], "keys", {"keys": "x"}, {"keys": [1, None]}])

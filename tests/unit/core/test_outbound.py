@@ -334,3 +334,13 @@ def test_old_tls_is_refused():
     assert outbound._trusted().minimum_version == ssl.TLSVersion.TLSv1_2
     assert outbound._trusted().check_hostname
     assert outbound._trusted().verify_mode == ssl.CERT_REQUIRED
+
+
+def test_what_is_open_for_the_mutuals_own_services_is_closed_for_third_parties():
+    own = Reach(private=True, loopback=True)
+
+    assert own.includes(ipaddress.ip_address("10.1.2.3"))
+    assert not own.for_strangers().includes(ipaddress.ip_address("10.1.2.3"))
+    # Development stays development: third parties are tried on loopback too.
+    assert own.for_strangers().includes(ipaddress.ip_address("127.0.0.1"))
+    assert own.for_strangers().includes(ipaddress.ip_address("93.184.215.14"))

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from idp.oidc import client_rows, revisions
 from idp.oidc.clients import Client
+from idp.oidc.registration import Registration
 
 NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
 
@@ -49,3 +50,10 @@ def test_a_disabled_client_is_not_found_until_it_is_let_in_again(database):
         assert client_rows.set_disabled(session, "by-itself", disabled=False, now=NOW)
         assert client_rows.registered(session, "by-itself") is not None
         assert not client_rows.set_disabled(session, "nobody", disabled=True, now=NOW)
+
+
+def test_an_identifier_with_a_nul_is_nobodys(database, settings):
+    rules = Registration(settings, spaces=None, read=None)
+
+    with database.reading() as session:
+        assert rules.find(session, "by-itself\x00", "token") is None
