@@ -1,7 +1,6 @@
 """The app: the only place where all parts meet."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from flask import Flask
 from flask_limiter import Limiter
@@ -27,10 +26,11 @@ from idp.enrolment.views import blueprint as enrolment_pages
 from idp.login.service import Login
 from idp.login.steps.base import Tools
 from idp.login.views import blueprint as login_pages
+from idp.login.way_on import WaysOn
 from idp.oidc import wiring
 from idp.oidc.provider import Provider
 from idp.subjects.directory import DatabaseDirectory
-from idp.web import browser, errors, security, templates
+from idp.web import assets, browser, errors, security, templates
 from idp.web.kit import Kit
 from idp.web.pages import blueprint as open_pages
 
@@ -55,7 +55,7 @@ class Parts:
 
 def create_app(settings: Settings, *, clock: Clock | None = None, database: Database | None = None) -> Flask:
     """The provider as a WSGI app; nothing is read from the environment here."""
-    app = Flask("idp", template_folder=None, static_folder=str(Path(__file__).parent / "web" / "static"))
+    app = Flask("idp", template_folder=None, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY, MAX_FORM_PARTS=MOST_FIELDS, MAX_FORM_MEMORY_SIZE=LARGEST_BODY
     )
@@ -93,6 +93,7 @@ def _parts(app: Flask, settings: Settings, clock: Clock, database: Database | No
         spaces=spaces,
         limiter=limiter,
         door_of=provider.door_of,
+        way_on=WaysOn(spaces, provider.door_of),
     )
     return Parts(settings, vault, clock, database, spaces, provider, make_passwords(settings), kit)
 
@@ -114,12 +115,13 @@ def _add_pages(app: Flask, parts: Parts) -> None:
     enrolments = Enrolments(
         kit=kit, passwords=parts.passwords, captcha=captcha, directory=DatabaseDirectory(parts.vault)
     )
+    app.register_blueprint(assets.blueprint())
     app.register_blueprint(open_pages(kit))
     app.register_blueprint(captcha_pages(kit))
     app.register_blueprint(login_pages(kit, login))
     app.register_blueprint(enrolment_pages(enrolments))
     app.register_blueprint(activation_pages(enrolments))
-    app.register_blueprint(account_pages(kit))
+    app.register_blueprint(account_pages(kit, login))
     app.register_blueprint(wiring.blueprint(kit, parts.provider, login))
     app.register_blueprint(wiring.endpoints(kit, parts.provider))
     app.register_blueprint(

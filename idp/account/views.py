@@ -4,26 +4,27 @@ from flask import Blueprint, Response
 
 from idp.authenticators import trusted_device
 from idp.authenticators.trusted_device import TrustedDeviceRow
-from idp.login.service import live_session
+from idp.login.service import SESSION, Login, default_demand, live_session
 from idp.sessions import service as sessions
 from idp.sessions.service import LiveSession
 from idp.subjects import accounts, emails
 from idp.subjects.accounts import Account
 from idp.web.kit import Kit, Visit
 
+PATH = "/compte"
 ALL = "all"
 
 
-def blueprint(kit: Kit) -> Blueprint:
+def blueprint(kit: Kit, login: Login) -> Blueprint:
     """`/compte` and below."""
     pages = Blueprint("account", __name__)
 
-    @pages.get("/compte")
+    @pages.get(PATH)
     @kit.visit
     def overview(visit: Visit) -> Response:
         known = _signed_in(visit)
         if known is None:
-            return visit.see_other("/connexion")
+            return _sign_in_first(visit, login)
         _live, account = known
         return visit.page(
             "compte.html",
@@ -38,16 +39,22 @@ def blueprint(kit: Kit) -> Blueprint:
     def revoke(visit: Visit) -> Response:
         known = _signed_in(visit)
         if known is None:
-            return visit.see_other("/connexion")
+            return _sign_in_first(visit, login)
         _live, account = known
         chosen = visit.request.form.get("device", "")
         for row in _devices(visit, account):
             if chosen in {row.id, ALL}:
                 _revoke(visit, account, row)
-        return visit.see_other("/compte")
+        return visit.see_other(PATH)
 
     kit.limit_pages(pages)
     return pages
+
+
+def _sign_in_first(visit: Visit, login: Login) -> Response:
+    """To the sign-in, and back here afterwards."""
+    has_lapsed = visit.cookie(SESSION) is not None
+    return login.begin(visit, default_demand(visit.space, back=PATH, has_lapsed=has_lapsed))
 
 
 def _signed_in(visit: Visit) -> tuple[LiveSession, Account] | None:

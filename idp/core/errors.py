@@ -107,10 +107,10 @@ _ENTRIES = (
         "The interaction is unknown, over, or belongs to another browser.",
     ),
     Entry(
-        "P-2003", 400, "Votre navigateur refuse les cookies",
-        "Pour vous connecter, autorisez les cookies pour ce site dans les réglages de votre navigateur, puis recommencez.",
+        "P-2003", 400, "Il manque les cookies de ce site",
+        "Votre navigateur les refuse, ou cette page a été commencée dans un autre navigateur. Autorisez les cookies pour ce site dans ses réglages, puis recommencez.",
         "Cookies are blocked; help the member allow them for this site.",
-        "A POST came without the browser cookie that its page had set.",
+        "A form, or the page of a sign-in begun moments ago, was asked for without the browser cookie set before.",
     ),
     Entry(
         "P-2004", 200, "Trop de codes ont été essayés",
@@ -129,6 +129,18 @@ _ENTRIES = (
         "Beaucoup de codes faux ont été entrés pour votre compte. Recommencez dans une heure au plus tard.",
         "Wrong codes put the second step to rest for an hour; the owner was told. Somebody may know the password.",
         "`sign_in.wrong_codes_per_day` and `sign_in.freeze`; see the audit event `code.frozen`.",
+    ),
+    Entry(
+        "P-2007", 410, "Cette connexion est déjà terminée",
+        "Vous vous êtes connecté(e) entre-temps, peut-être dans un autre onglet. Continuez : votre mot de passe ne vous sera pas redemandé.",
+        "The member went back to a page of a sign-in that has ended; « Continuer » leads to the service.",
+        "A page of an interaction that ended in a session of this browser.",
+    ),
+    Entry(
+        "P-2008", 409, "Votre demande a été envoyée deux fois",
+        "Les deux envois se sont croisés et rien n’a été perdu. Continuez pour reprendre là où vous en étiez.",
+        "A double click, or two tabs on one sign-in; « Continuer » leads to the step that is due.",
+        "Two requests changed one interaction at once; the second one changed nothing.",
     ),
     # Enrolment.
     Entry(

@@ -8,7 +8,7 @@ from idp.core import throttles
 from idp.core.errors import Problem
 from idp.enrolment import service
 from idp.enrolment.forms import ActivationForm
-from idp.enrolment.views import Enrolments, of_browser
+from idp.enrolment.views import Enrolments, not_here, of_browser, sign_in_url, waiting_url, welcome_url
 from idp.login import activation
 from idp.login.forms import CodeForm
 from idp.login.steps.activation import WORDS, code_page
@@ -53,7 +53,7 @@ class _Views:
             return _link_page(visit, enrolment, form)
         match activation.activate(visit, enrolment):
             case Activated():
-                return visit.see_other("/inscription/bienvenue")
+                return visit.see_other(welcome_url(enrolment))
             case NotActivated() as refusal:
                 return _link_page(visit, enrolment, form, refusal)
 
@@ -91,25 +91,27 @@ def _again(visit: Visit, token: str) -> Response:
     if service.repeat(visit, enrolment, address=enrolment.email) is None:
         raise Problem("P-4029", detail="enrolments of the day")
     if _is_own_browser(visit, enrolment):
-        return visit.see_other("/inscription/validation")
-    return visit.page("activer.html", mode="sent")
+        return visit.see_other(waiting_url(enrolment))
+    url = sign_in_url(visit, enrolment.interaction_id or "")
+    return visit.page("activer.html", mode="sent", sign_in_url=url)
 
 
 def _code(visit: Visit) -> Response:
     """« Inscription en cours » in the browser that enrolled."""
     enrolment = of_browser(visit)
     if enrolment is None:
-        return visit.see_other("/connexion")
+        return not_here(visit, "/connexion")
     if enrolment.activated_at is not None:
-        return visit.see_other("/inscription/bienvenue")
+        return visit.see_other(welcome_url(enrolment))
     form = CodeForm(visit.request.form)
     if visit.request.method == "POST" and form.validate():
         match activation.redeem_code(visit, enrolment, form.digits):
             case Activated() | NotActivated.ALREADY_ACTIVE:
-                return visit.see_other("/inscription/bienvenue")
+                return visit.see_other(welcome_url(enrolment))
             case (NotActivated.LAPSED | NotActivated.IMPOSSIBLE | one_time.Refusal()) as refusal:
                 form.code.errors = [WORDS[refusal]]
-    return code_page(visit, enrolment, form, hidden={})
+    origin = {"i": enrolment.interaction_id} if enrolment.interaction_id else {}
+    return code_page(visit, enrolment, form, hidden=origin, resend_url="/inscription/renvoyer")
 
 
 def _of_link(visit: Visit, token: str) -> Enrolment:
@@ -152,7 +154,7 @@ def _link_page(
         form=form,
         tries_left=left if left < visit.kit.settings.enrolment.password_tries else None,
         restart_url=f"/inscription/recommencer/{token}",
-        sign_in_url=visit.kit.door_of(visit.session, visit.space) or "/connexion",
+        sign_in_url=sign_in_url(visit, enrolment.interaction_id or ""),
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response
 
@@ -15,7 +16,7 @@ from idp.core.errors import CATALOGUE, Problem
 from idp.enrolment import service
 from idp.enrolment.forms import EmailForm, EnrolmentForm
 from idp.enrolment.service import Refusal, Wait
-from idp.login import activation
+from idp.login import activation, way_on
 from idp.login import interaction as interactions
 from idp.login.interaction import Interaction
 from idp.subjects import emails, enrolments
@@ -28,7 +29,16 @@ REFRESH = timedelta(seconds=15)
 BUSY = f"{CATALOGUE['P-5004'].member} (P-5004)"
 WRONG_PAIR = "Le numéro d’adhérent et le code d’accès ne vont pas ensemble. Vérifiez-les sur votre courrier."
 TOO_MANY = "Vous avez commencé plusieurs inscriptions aujourd’hui. Ouvrez le dernier email reçu, ou recommencez demain."
+WAITING = "/inscription/validation"
 NAMES = "Le mot de passe ne doit contenir ni votre nom, ni votre prénom."
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an enrolment comes from: the handle that names its service, and the sign-in that may go on after it."""
+
+    handle: str = ""
+    interaction: Interaction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,41 +52,39 @@ class Enrolments:
 
     def start(self, visit: Visit) -> Response:
         """« Créer son compte », in the space of the pending request or of the address."""
-        interaction = _interaction(visit)
+        origin = _origin(visit)
         if not visit.space.enrolment:
             raise Problem("P-1002")
         form = EnrolmentForm(visit.request.form).set_patterns(self.kit.settings.directory)
         if visit.request.method == "POST":
-            return self.submit(visit, form, interaction)
-        return self.first_page(visit, form, interaction)
+            return self.submit(visit, form, origin)
+        return self.first_page(visit, form, origin)
 
-    def first_page(self, visit: Visit, form: EnrolmentForm, interaction: Interaction | None) -> Response:
+    def first_page(self, visit: Visit, form: EnrolmentForm, origin: Origin) -> Response:
         """« Mes infos », with what was typed, never passwords."""
-        back = (
-            f"/inscription?i={interaction.id}" if interaction else f"/inscription?espace={visit.space.name}"
-        )
+        named = {"i": origin.handle} if origin.handle else {"espace": visit.space.name}
         # The page shows another picture: what was copied from the last one is no answer to it.
         form.captcha.data = ""
         return visit.page(
             "inscription.html",
             form=form,
-            hidden=_hidden(visit, interaction),
-            captcha=self.captcha.offer(visit, back=back),
+            hidden=named,
+            captcha=self.captcha.offer(visit, back=f"/inscription?{urlencode(named)}"),
             rules=password_policy.describe(
                 Profile(visit.kit.settings.password.profile),
                 accented=visit.kit.settings.password.accented_letters,
             ),
             terms_url=f"/cgu?espace={visit.space.name}",
-            sign_in_url=f"/connexion?i={interaction.id}" if interaction else "/connexion",
+            sign_in_url=sign_in_url(visit, origin.handle),
         )
 
-    def submit(self, visit: Visit, form: EnrolmentForm, interaction: Interaction | None) -> Response:
+    def submit(self, visit: Visit, form: EnrolmentForm, origin: Origin) -> Response:
         """Format, captcha, pair, budgets; then one hash with no transaction; then the attempt."""
         if not self._is_acceptable(visit, form):
-            return self.first_page(visit, form, interaction)
+            return self.first_page(visit, form, origin)
         member = self._member(visit, form)
         if member is None:
-            return self.first_page(visit, form, interaction)
+            return self.first_page(visit, form, origin)
         visit.session.commit()
         try:
             stored = self.passwords.hash(form.password.data or "")
@@ -84,17 +92,20 @@ class Enrolments:
             # Nothing was begun: the day's attempt is given back, and the form stays filled in.
             service.give_back(visit, member.id)
             form.form_errors.append(BUSY)
-            return visit.busy(self.first_page(visit, form, interaction), busy.retry_after)
-        handle = interaction.id if interaction is not None else None
-        service.begin(
-            visit, member_id=member.id, address=form.address, password_hash=stored, interaction_id=handle
+            return visit.busy(self.first_page(visit, form, origin), busy.retry_after)
+        enrolment = service.begin(
+            visit,
+            member_id=member.id,
+            address=form.address,
+            password_hash=stored,
+            interaction_id=origin.handle or None,
         )
-        if interaction is not None and handle is not None:
+        if origin.interaction is not None:
             until = visit.now + visit.kit.settings.enrolment.return_within
-            interactions.keep_until(visit.session, handle, until=until)
-            interaction.forget_proofs()
-            interaction.identifier = form.address
-        return visit.see_other("/inscription/validation")
+            interactions.keep_until(visit.session, origin.handle, until=until)
+            origin.interaction.forget_proofs()
+            origin.interaction.identifier = form.address
+        return visit.see_other(waiting_url(enrolment))
 
     def _is_acceptable(self, visit: Visit, form: EnrolmentForm) -> bool:
         is_whole = form.validate()
@@ -155,7 +166,7 @@ def blueprint(parts: Enrolments) -> Blueprint:
     pages = Blueprint("enrolment", __name__)
     add = parts.kit.add_page
     add(pages, "/inscription", parts.start)
-    add(pages, "/inscription/validation", _waiting, post=False)
+    add(pages, WAITING, _waiting, post=False)
     add(pages, "/inscription/renvoyer", _resend, post=True)
     add(pages, "/inscription/corriger", _correct, post=True)
     add(pages, "/inscription/bienvenue", _welcome, post=False)
@@ -166,17 +177,29 @@ def blueprint(parts: Enrolments) -> Blueprint:
 def _waiting(visit: Visit) -> Response:
     enrolment = of_browser(visit)
     if enrolment is None:
-        return visit.see_other("/inscription")
+        return not_here(visit, "/inscription")
     if enrolment.activated_at is not None:
-        return visit.see_other("/inscription/bienvenue")
+        return visit.see_other(welcome_url(enrolment))
     return _waiting_page(visit, enrolment, EmailForm(data={"email": enrolment.email}))
+
+
+def not_here(visit: Visit, instead: str) -> Response:
+    """A browser without an attempt: on to another page of the same service, or the news that cookies are missing."""
+    handle = visit.request.form.get("i") or visit.request.args.get("i") or ""
+    origin = interactions.remembered(visit.session, handle)
+    if origin is None:
+        return visit.see_other(instead)
+    if visit.is_first_request:
+        raise Problem("P-2003", detail="no browser cookie on the page of an enrolment")
+    return visit.see_other(f"{instead}?i={origin.id}")
 
 
 def _resend(visit: Visit) -> Response:
     enrolment = of_browser(visit)
-    if enrolment is not None:
-        activation.send_again(visit, enrolment)
-    return visit.see_other("/inscription/validation")
+    if enrolment is None:
+        return not_here(visit, "/inscription")
+    activation.send_again(visit, enrolment)
+    return visit.see_other(waiting_url(enrolment))
 
 
 def _correct(visit: Visit) -> Response:
@@ -184,25 +207,50 @@ def _correct(visit: Visit) -> Response:
     enrolment = of_browser(visit)
     form = EmailForm(visit.request.form)
     if enrolment is None or enrolment.activated_at is not None:
-        return visit.see_other("/inscription/validation")
+        return not_here(visit, WAITING)
     if not enrolments.is_still_entitled(visit.session, enrolment):
         return visit.see_other("/inscription")
     if not form.validate():
         return _waiting_page(visit, enrolment, form)
-    if service.repeat(visit, enrolment, address=form.address) is None:
+    corrected = service.repeat(visit, enrolment, address=form.address)
+    if corrected is None:
         form.email.errors = [TOO_MANY]
         return _waiting_page(visit, enrolment, form)
-    return visit.see_other("/inscription/validation")
+    return visit.see_other(waiting_url(corrected))
 
 
 def _welcome(visit: Visit) -> Response:
     """« Bienvenue »: on to the service that the member came from, when its request is still alive here."""
     enrolment = of_browser(visit)
+    visit.space = visit.kit.spaces.get(visit.request.args.get("espace", "")) or visit.space
     handle = visit.request.args.get("i") or (enrolment.interaction_id if enrolment is not None else None)
-    url = visit.kit.door_of(visit.session, visit.space) or "/connexion"
-    if handle and interactions.find(visit.session, handle, browser=visit.browser, now=visit.now):
-        url = f"/connexion?i={handle}"
-    return visit.page("bienvenue.html", sign_in_url=url)
+    return visit.page("bienvenue.html", sign_in_url=sign_in_url(visit, handle or ""))
+
+
+def waiting_url(enrolment: Enrolment) -> str:
+    """« Validation » of this attempt."""
+    return _url(WAITING, enrolment)
+
+
+def welcome_url(enrolment: Enrolment) -> str:
+    """« Bienvenue » for the member of this attempt, in whatever browser it was activated."""
+    return _url("/inscription/bienvenue", enrolment)
+
+
+def _url(path: str, enrolment: Enrolment) -> str:
+    """A page of this attempt, which also tells where its member came from."""
+    named = {"i": enrolment.interaction_id} if enrolment.interaction_id else {"espace": enrolment.space}
+    return f"{path}?{urlencode(named)}"
+
+
+def sign_in_url(visit: Visit, handle: str) -> str:
+    """« Me connecter »: the request that the member came with while it lives, else the door of its client."""
+    if interactions.find(visit.session, handle, browser=visit.browser, now=visit.now):
+        return f"/connexion?i={handle}"
+    way = visit.kit.way_on(visit.session, handle, "") if handle else None
+    if way is not None:
+        return way.url
+    return visit.kit.door_of(visit.session, visit.space) or f"/connexion?espace={visit.space.name}"
 
 
 def of_browser(visit: Visit) -> Enrolment | None:
@@ -213,20 +261,29 @@ def of_browser(visit: Visit) -> Enrolment | None:
     return enrolment
 
 
-def _interaction(visit: Visit) -> Interaction | None:
+def _origin(visit: Visit) -> Origin:
+    """The sign-in that the page names, or the last one of a browser that names none; its space becomes the visit's."""
     handle = visit.request.form.get("i") or visit.request.args.get("i") or ""
-    found = interactions.find(visit.session, handle, browser=visit.browser, now=visit.now)
-    name = (
-        found.asked.space
-        if found
-        else visit.request.form.get("espace") or visit.request.args.get("espace") or ""
-    )
-    visit.space = visit.kit.spaces.get(name) or visit.space
-    return found
+    space = visit.request.form.get("espace") or visit.request.args.get("espace") or ""
+    row = interactions.remembered(visit.session, handle)
+    if row is None and not space:
+        newest = interactions.newest(visit.session, browser=visit.browser, now=visit.now)
+        row = newest if newest is not None and not newest.holds_proofs and _enrols(visit, newest) else None
+    visit.space = visit.kit.spaces.get(space if row is None else row.asked.space) or visit.space
+    if row is None:
+        return Origin()
+    live = interactions.find(visit.session, row.id, browser=visit.browser, now=visit.now)
+    own = live or interactions.unproved(visit.session, row.id, browser=visit.browser)
+    if own is None and visit.is_first_request:
+        problem = way_on.why_not(visit, row.id)
+        if problem.entry.number == "P-2003":
+            raise problem
+    return Origin(row.id, own)
 
 
-def _hidden(visit: Visit, interaction: Interaction | None) -> dict[str, str]:
-    return {"i": interaction.id} if interaction is not None else {"espace": visit.space.name}
+def _enrols(visit: Visit, interaction: Interaction) -> bool:
+    space = visit.kit.spaces.get(interaction.asked.space)
+    return space is not None and space.enrolment
 
 
 def _waiting_page(visit: Visit, enrolment: Enrolment, form: EmailForm) -> Response:
@@ -236,10 +293,11 @@ def _waiting_page(visit: Visit, enrolment: Enrolment, form: EmailForm) -> Respon
         "validation.html",
         address=enrolment.email if activation.is_own(visit, enrolment) else emails.mask(enrolment.email),
         delivery=delivery,
+        hidden={"i": enrolment.interaction_id} if enrolment.interaction_id else {},
         resend_url="/inscription/renvoyer",
         resend_wait=activation.resend_wait(visit, enrolment).total_seconds(),
         correct_form=form,
         correct_url="/inscription/corriger",
-        code_url="/inscription/code",
+        code_url=_url("/inscription/code", enrolment),
         refresh=None if correcting else round(REFRESH.total_seconds()),
     )

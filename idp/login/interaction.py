@@ -13,6 +13,8 @@ from idp.sessions import assurance
 from idp.sessions.assurance import Method
 
 LONGEST_HANDLE = 40
+# A sign-in that is over is remembered for a day: whoever comes back to its page is led to the same service.
+REMEMBERED_FOR = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,10 @@ class Demand:
     create: bool = False
     account_id: str | None = None
     ui_locales: str = ""
+    back: str = ""
+    """Our own page that a member without a service wanted."""
+    has_lapsed: bool = False
+    """Whether a session of this browser had just ended by itself."""
 
     def to_json(self) -> dict[str, Any]:
         """The demand as a JSON object."""
@@ -172,6 +178,28 @@ def newest(session: Session, *, browser: str, now: datetime) -> Interaction | No
     ).scalar_one_or_none()
 
 
+def unproved(session: Session, handle: str, *, browser: str) -> Interaction | None:
+    """This browser's interaction, perhaps lapsed since, in which nothing was proved: it may go on with an enrolment."""
+    row = remembered(session, handle)
+    is_own = row is not None and row.browser == browser and row.ended_at is None
+    return row if row is not None and is_own and not row.holds_proofs else None
+
+
+def remembered(session: Session, handle: str) -> Interaction | None:
+    """The interaction of this handle, live or over, of any browser: tells where its member came from, nothing else."""
+    return session.get(Interaction, handle) if 0 < len(handle) <= LONGEST_HANDLE else None
+
+
+def last_of(session: Session, browser: str) -> Interaction | None:
+    """The interaction that this browser began last, live or over."""
+    return session.execute(
+        select(Interaction)
+        .where(Interaction.browser == browser)
+        .order_by(Interaction.created_at.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+
+
 def end(session: Session, interaction: Interaction, *, now: datetime) -> bool:
     """Spend an interaction: one UPDATE lets exactly one request take its result."""
     ended = (
@@ -216,5 +244,5 @@ def keep_until(session: Session, handle: str, *, until: datetime) -> None:
 
 
 def purge(session: Session, *, now: datetime) -> None:
-    """Drop interactions that are over."""
-    session.execute(delete(Interaction).where(Interaction.expires_at <= now))
+    """Drop interactions that nobody comes back to any more."""
+    session.execute(delete(Interaction).where(Interaction.expires_at <= now - REMEMBERED_FOR))

@@ -187,7 +187,8 @@ def _complete(visit: Visit, interaction: Interaction) -> Response:
         return visit.see_other(f"{RESUME}?i={interaction.id}")
     interactions.end(visit.session, interaction, now=visit.now)
     proof.release(visit, interaction)
-    return visit.see_other(visit.kit.door_of(visit.session, visit.space) or "/compte")
+    wanted = interaction.asked.back or visit.kit.door_of(visit.session, visit.space)
+    return visit.see_other(wanted or "/compte")
 
 
 def _is_still_here(visit: Visit, session_id: str) -> bool:
@@ -257,6 +258,10 @@ def _was_seen(session: Session, account: Account, browser_name: str, now: dateti
     return session.execute(seen).scalar_one_or_none() is not None
 
 
-def default_demand(space: Space) -> Demand:
-    """What is demanded when a member comes without a service: the space's own rule."""
-    return Demand(space=space.name, populations=tuple(sorted(space.populations)))
+def default_demand(space: Space, *, back: str = "", has_lapsed: bool = False) -> Demand:
+    """What is demanded when a member comes without a service, or wants our own page `back`: the space's own rule.
+
+    `has_lapsed`: a session of theirs just ended, which the page then says.
+    """
+    populations = tuple(sorted(space.populations))
+    return Demand(space=space.name, populations=populations, back=back, has_lapsed=has_lapsed)

@@ -2,9 +2,8 @@
 
 from flask import Blueprint, Response
 
-from idp.core.errors import Problem
 from idp.login import interaction as interactions
-from idp.login import proof
+from idp.login import proof, way_on
 from idp.login.interaction import Interaction
 from idp.login.journey import StepName, next_step
 from idp.login.service import RESUME, Login, default_demand, url_of
@@ -74,7 +73,7 @@ def _interaction(visit: Visit) -> Interaction:
         acts = visit.request.method == "POST"
         found = interactions.find(visit.session, handle, browser=visit.browser, now=visit.now, lock=acts)
         if found is None or not proof.holds(visit, found):
-            raise Problem("P-2002", detail="unknown interaction, or one proved elsewhere")
+            raise way_on.why_not(visit, handle)
     else:
         found = interactions.newest(visit.session, browser=visit.browser, now=visit.now)
         if found is not None and not proof.holds(visit, found):

@@ -69,7 +69,11 @@ class Provider:
             clients=self.clients.current(session, mark=marks.get(revisions.CLIENTS)),
         )
 
-    def door_of(self, session: Session, space: Space) -> str | None:
-        """Where the members of a space begin, when no request is pending."""
+    def door_of(self, session: Session, space: Space, client_id: str | None = None) -> str | None:
+        """Where the members of a space begin when no request is pending; with `client_id`, that client's own door."""
         mark = revisions.read(session).get(revisions.CLIENTS)
-        return self.clients.current(session, mark=mark).door_of(space.name)
+        clients = self.clients.current(session, mark=mark)
+        if client_id is None:
+            return clients.door_of(space.name)
+        client = clients.get(client_id)
+        return client.initiate_login_uri if client is not None else None

@@ -23,8 +23,6 @@ def blueprint(kit: Kit, provider: Provider, login: Login) -> Blueprint:
         "oidc",
         __name__,
         template_folder="templates",
-        static_folder="static",
-        static_url_path="/static/oidc",
     )
     _add_authorization(pages, kit, Authorization(provider, login))
     _add_logout(pages, kit, Logout(provider))

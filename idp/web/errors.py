@@ -2,15 +2,20 @@
 
 import math
 import traceback
+from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import structlog
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, current_app, jsonify, render_template, request
 from flask_limiter import RateLimitExceeded
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from idp.core import secrets
 from idp.core.errors import CATALOGUE, Entry, Problem
-from idp.web.kit import Kit
+from idp.web import security
+from idp.web.kit import Kit, WayOn, browser_secret
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +35,38 @@ OF_STATUS = {
 # RFC 6749 section 5.2 has no word for an outage; section 4.1.2.1 has these two.
 OAUTH_WORD = {503: "temporarily_unavailable", 500: "server_error"}
 A_MINUTE = timedelta(minutes=1)
+START = "Recommencer la connexion"
+RETRY = "Réessayer"
+BACK = "Revenir à la page"
+HOME = "Retour à l'accueil"
+# The failures after which a sign-in begins again, and those after which the same page may well work.
+BEGIN_AGAIN = {"P-2002": START, "P-2003": START, "P-2007": "Continuer", "P-3004": START}
+PAGE_AGAIN = {
+    "P-2003": RETRY,
+    "P-2008": "Continuer",
+    "P-4000": BACK,
+    "P-4001": BACK,
+    "P-4013": BACK,
+    "P-4029": RETRY,
+    "P-5000": RETRY,
+    "P-5003": RETRY,
+    "P-5004": RETRY,
+}
+UNASKED = frozenset({"P-4029", "P-5000", "P-5003"})
+# Pages that only take a POST, and whose answer is shown elsewhere.
+AFTER_POST = {
+    "/inscription/renvoyer": "/inscription/validation",
+    "/inscription/corriger": "/inscription/validation",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A way on from a failure; `service` names where it leads, when that is known."""
+
+    url: str
+    label: str
+    service: str = ""
 
 
 def handle_failures(app: Flask, kit: Kit) -> None:
@@ -77,7 +114,8 @@ def _answer(kit: Kit, entry: Entry, retry_after: timedelta | None) -> Response:
 
 
 def _page(kit: Kit, entry: Entry, retry_after: timedelta | None) -> str:
-    space = kit.spaces.default
+    way = _way_on(kit, entry)
+    space = way.space if way is not None else kit.spaces.get(_given("espace")) or kit.spaces.default
     return render_template(
         "error.html",
         space=space,
@@ -88,6 +126,56 @@ def _page(kit: Kit, entry: Entry, retry_after: timedelta | None) -> str:
         title=entry.title,
         message=entry.member,
         retry_after=retry_after.total_seconds() if retry_after is not None else None,
-        action_url="/",
-        action_label="Retour à l'accueil",
+        actions=_actions(entry, way),
     )
+
+
+def _actions(entry: Entry, way: WayOn | None) -> list[Action]:
+    """What the member can do now, the best first: this page again, the service they came from, the front page."""
+    found = []
+    if entry.number in BEGIN_AGAIN and way is not None:
+        found.append(Action(way.url, BEGIN_AGAIN[entry.number], way.service))
+    else:
+        again = _same_page(entry) if entry.number in PAGE_AGAIN else None
+        found += [Action(again, PAGE_AGAIN[entry.number])] if again is not None else []
+        found += [Action(way.url, START, way.service)] if way is not None and way.service else []
+    return [*found, Action("/", HOME)]
+
+
+def _way_on(kit: Kit, entry: Entry) -> WayOn | None:
+    """Where the member came from. A database that just failed, or a flood that was just stopped, is not asked."""
+    if entry.number in UNASKED:
+        return None
+    secret = browser_secret()
+    browser = secrets.fingerprint(secret) if secret is not None else ""
+    session = kit.database.open()
+    try:
+        return kit.way_on(session, _given("i"), browser)
+    except SQLAlchemyError as failure:
+        log.warning("way_on.unknown", kind=type(failure).__name__)
+        return None
+    finally:
+        session.close()
+
+
+def _same_page(entry: Entry) -> str | None:
+    """The page of the failed request, to be asked for by GET: itself, or the nearest one above that has a GET."""
+    if request.method == "GET" and entry.number != "P-4000":
+        return security.local_address(request.full_path.rstrip("?"))
+    adapter = current_app.url_map.bind("")
+    path = AFTER_POST.get(request.path, request.path)
+    while path:
+        if adapter.test(path, method="GET"):
+            handle = _given("i")
+            return security.local_address(path + ("?" + urlencode({"i": handle}) if handle else ""))
+        path = path.rpartition("/")[0]
+    return None
+
+
+def _given(name: str) -> str:
+    """A value of the address or of the form, as far as a failed request can still be read."""
+    try:
+        return request.args.get(name) or request.form.get(name) or ""
+    except HTTPException:
+        # The body was the failure.
+        return ""

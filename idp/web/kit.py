@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import structlog
@@ -33,8 +33,28 @@ LONGEST_FIELD = 4096
 RETRY_SOON = timedelta(seconds=2)
 
 View = Callable[..., Response]
-# Where a space's members begin when no request is pending: given by the app, which knows the clients.
-DoorOf = Callable[[Session, Space], str | None]
+
+
+class DoorOf(Protocol):
+    """Where members begin when no request is pending: given by the app, which knows the clients."""
+
+    def __call__(self, session: Session, space: Space, client_id: str | None = None) -> str | None:
+        """The door of this client, or of the space when none is named."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WayOn:
+    """Where a member whose page failed had come from, and where to begin again."""
+
+    space: Space
+    service: str
+    """The name of the service; empty when the member came without one."""
+    url: str
+
+
+# The way on from a sign-in's handle, or from the browser's last sign-in: given by the app, which knows sign-ins.
+WayOnOf = Callable[[Session, str, str], WayOn | None]
 
 
 @dataclass(slots=True)
@@ -55,7 +75,8 @@ class Visit(Call):
     network: str
     space: Space
     locale: str = "fr"
-    browser_secret: str | None = None
+    is_first_request: bool = False
+    """Whether the browser brought no cookie of ours."""
     cookies: list[security.Cookie] = field(default_factory=list)
     form_targets: list[str] = field(default_factory=list)
 
@@ -143,8 +164,9 @@ class Kit:
         spaces: Spaces,
         limiter: Limiter,
         door_of: DoorOf,
+        way_on: WayOnOf,
     ) -> None:
-        """Keep the parts; `door_of` gives the address where a space's members begin."""
+        """Keep the parts; `door_of` and `way_on` tell where members begin, and begin again."""
         self.settings = settings
         self.vault = vault
         self.clock = clock
@@ -152,6 +174,7 @@ class Kit:
         self.spaces = spaces
         self.limiter = limiter
         self.door_of = door_of
+        self.way_on = way_on
         self._csrf = Signer(vault, "csrf")
 
     def endpoint(self, view: View) -> View:
@@ -186,7 +209,7 @@ class Kit:
     def _visit(self, view: View, *, protected: bool) -> View:
         @functools.wraps(view)
         def run(**params: str) -> Response:
-            known = self._browser_of_cookie()
+            known = browser_secret()
             secret = known or secrets.token()
             if protected and request.method not in {"GET", "HEAD"}:
                 self._protect(known)
@@ -194,7 +217,7 @@ class Kit:
             visits: list[Visit] = []
 
             def inside(session: Session, now: datetime) -> Response:
-                visits[:] = [self._new_visit(session, now, secret)]
+                visits[:] = [self._new_visit(session, now, secret, is_first=known is None)]
                 return view(visits[0], **params)
 
             response = self._in_transaction(inside)
@@ -205,7 +228,7 @@ class Kit:
 
         return run
 
-    def _new_visit(self, session: Session, now: datetime, secret: str) -> Visit:
+    def _new_visit(self, session: Session, now: datetime, secret: str, *, is_first: bool) -> Visit:
         return Visit(
             session=session,
             now=now,
@@ -214,7 +237,7 @@ class Kit:
             browser=secrets.fingerprint(secret),
             network=browser.network(request.remote_addr or ""),
             space=self.spaces.default,
-            browser_secret=secret,
+            is_first_request=is_first,
         )
 
     def _in_transaction(self, view: Callable[[Session, datetime], Response]) -> Response:
@@ -229,17 +252,13 @@ class Kit:
             raise Problem("P-5003", detail=type(failure).__name__, retry_after=RETRY_SOON) from failure
         except StaleDataError as race:
             session.rollback()
-            raise Problem("P-2002", detail="two requests on one sign-in") from race
+            raise Problem("P-2008", detail="two requests on one sign-in") from race
         except BaseException:
             session.rollback()
             raise
         finally:
             session.close()
         return response
-
-    def _browser_of_cookie(self) -> str | None:
-        value = request.cookies.get(security.PREFIX + "browser", "")
-        return value if len(value) == security.TOKEN_LENGTH and value.isascii() else None
 
     def csrf_token(self, visit: Visit) -> str:
         """The token for the forms of this browser's page."""
@@ -271,6 +290,12 @@ class Kit:
             "csrf_token": self.csrf_token(visit),
             "request_path": request.full_path.rstrip("?"),
         }
+
+
+def browser_secret() -> str | None:
+    """The secret in this request's browser cookie, when it has the form of ours."""
+    value = request.cookies.get(security.PREFIX + "browser", "")
+    return value if len(value) == security.TOKEN_LENGTH and value.isascii() else None
 
 
 def _refuse_odd_fields() -> None:

@@ -1,5 +1,6 @@
 """Headers and cookies: the one place that writes them."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,6 +9,9 @@ from flask import Flask, Response, request
 
 PREFIX = "__Host-parvis_"
 TOKEN_LENGTH = 43
+LONGEST_ADDRESS = 2_000
+# Browsers read `//` and `/\\` as the beginning of another site's address.
+_LOCAL = re.compile(r"/(?![/\\])[\x21-\x7e]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,11 @@ class Cookie:
     name: str
     value: str
     max_age: timedelta | None
+
+
+def local_address(address: str) -> str | None:
+    """The address when it is a path of this site, so that a page may lead there; None for any other."""
+    return address if len(address) <= LONGEST_ADDRESS and _LOCAL.fullmatch(address) else None
 
 
 def write_cookies(response: Response, cookies: Iterable[Cookie]) -> None:

@@ -29,8 +29,7 @@ def test_its_policy_lets_forms_go_to_that_origin_only_and_runs_no_inline_script(
     assert response.headers["Cache-Control"] == "no-store"
     soup = BeautifulSoup(response.text, "html.parser")
     assert all(script.get("src") for script in soup.find_all("script"))
-    with member.get("/static/oidc/form_post.js") as script:
-        assert script.status_code == 200
+    assert all(member.get(script["src"]).status_code == 200 for script in soup.find_all("script"))
 
 
 def test_hostile_state_is_text_and_never_markup(rp, member):

@@ -8,7 +8,7 @@ from idp.core import outbox
 from idp.login import activation
 from idp.login.forms import CodeForm
 from idp.login.interaction import Interaction
-from idp.login.steps.base import Step, hidden
+from idp.login.steps.base import Step, cancel_url, hidden
 from idp.subjects import emails, enrolments
 from idp.subjects.enrolments import Activated, Enrolment, NotActivated
 from idp.subjects.one_time import Refusal
@@ -35,7 +35,14 @@ class Activation(Step):
         if enrolment is None:
             interaction.forget_proofs()
             return visit.see_other(f"/connexion?i={interaction.id}")
-        return code_page(visit, enrolment, form, hidden=hidden(interaction))
+        return code_page(
+            visit,
+            enrolment,
+            form,
+            hidden=hidden(interaction),
+            resend_url="/connexion/activation/renvoyer",
+            cancel_url=cancel_url(interaction),
+        )
 
     def resend(self, visit: Visit, interaction: Interaction) -> None:
         """Send the activation mail again."""
@@ -60,7 +67,15 @@ class Activation(Step):
         return self._page(visit, interaction, form)
 
 
-def code_page(visit: Visit, enrolment: Enrolment, form: CodeForm, *, hidden: dict[str, str]) -> Response:
+def code_page(
+    visit: Visit,
+    enrolment: Enrolment,
+    form: CodeForm,
+    *,
+    hidden: dict[str, str],
+    resend_url: str,
+    cancel_url: str | None = None,
+) -> Response:
     """The page that takes the activation code of an enrolment."""
     tries = activation.tries_left(visit, enrolment)
     clear = activation.is_own(visit, enrolment)
@@ -69,7 +84,8 @@ def code_page(visit: Visit, enrolment: Enrolment, form: CodeForm, *, hidden: dic
         form=form,
         hidden=hidden,
         address=enrolment.email if clear else emails.mask(enrolment.email),
-        resend_url="/connexion/activation/renvoyer" if "i" in hidden else "/inscription/renvoyer",
+        resend_url=resend_url,
+        cancel_url=cancel_url,
         resend_wait=activation.resend_wait(visit, enrolment).total_seconds(),
         tries_left=tries if tries < visit.kit.settings.enrolment.code_tries else None,
         delivery=outbox.status(visit.session, enrolment.outbox_id) if enrolment.outbox_id else "queued",

@@ -57,6 +57,7 @@ class Password(Step):
             enrol_url=f"/inscription?i={interaction.id}" if visit.space.enrolment else None,
             cancel_url=cancel_url(interaction),
             client_name=interaction.asked.client_name,
+            has_lapsed=interaction.asked.has_lapsed,
             delay=delay.total_seconds() if delay is not None else None,
         )
 
@@ -229,6 +230,9 @@ def _entry_refused(visit: Visit, interaction: Interaction, account: Account) -> 
         "connexion_refusee.html",
         status=403,
         number="P-2001",
+        hidden=hidden(interaction),
+        restart_url="/connexion/recommencer",
+        cancel_url=cancel_url(interaction),
         doors=[(space.title, "", visit.kit.door_of(visit.session, space) or "/") for space in others],
     )
 
