@@ -74,6 +74,7 @@ class Enrolments:
                 Profile(visit.kit.settings.password.profile),
                 accented=visit.kit.settings.password.accented_letters,
             ),
+            strength=_strength(form),
             terms_url=f"/cgu?espace={visit.space.name}",
             sign_in_url=sign_in_url(visit, origin.handle),
         )
@@ -284,6 +285,15 @@ def _origin(visit: Visit) -> Origin:
 def _enrols(visit: Visit, interaction: Interaction) -> bool:
     space = visit.kit.spaces.get(interaction.asked.space)
     return space is not None and space.enrolment
+
+
+def _strength(form: EnrolmentForm) -> int | None:
+    """How strong the password was that is asked for again: its word is shown, the password never."""
+    typed = form.password.data or ""
+    about = Personal(
+        member_number=form.number, access_code=form.access_code.data or "", email=form.email.data or ""
+    )
+    return password_policy.strength(typed, about) if typed else None
 
 
 def _waiting_page(visit: Visit, enrolment: Enrolment, form: EmailForm) -> Response:

@@ -60,9 +60,9 @@ class EmailOtp(Step):
     def _page(self, visit: Visit, interaction: Interaction, form: CodeForm) -> Response:
         account = _account(visit, interaction)
         if email_code.is_resting(account, now=visit.now):
-            return _blocked(visit, "frozen", account)
+            return _blocked(visit, interaction, "frozen")
         if interaction.code_not_sent == NotSent.DAY_IS_FULL:
-            return _blocked(visit, "day", account)
+            return _blocked(visit, interaction, "day")
         about = _transaction(visit, interaction, account)
         tries = email_code.tries_left(visit.session, about)
         return visit.page(
@@ -106,16 +106,17 @@ class EmailOtp(Step):
                     number=NUMBERS["tries"],
                     hidden=hidden(fresh),
                     restart_url="/connexion/recommencer",
+                    cancel_url=cancel_url(fresh),
                 )
             case Refusal.RESTING:
-                return self._rest(visit, account)
+                return self._rest(visit, interaction, account)
 
-    def _rest(self, visit: Visit, account: Account) -> Response:
+    def _rest(self, visit: Visit, interaction: Interaction, account: Account) -> Response:
         visit.session.refresh(account)
         visit.audit("code.frozen", account.id)
         until = account.second_step_rests_until
         visit.mail("second-step-frozen", account.email, cause=f"frozen:{account.id}:{until}")
-        return _blocked(visit, "frozen", account)
+        return _blocked(visit, interaction, "frozen")
 
 
 def _transaction(visit: Visit, interaction: Interaction, account: Account) -> Transaction:
@@ -130,9 +131,15 @@ def _account(visit: Visit, interaction: Interaction) -> Account:
     return account
 
 
-def _blocked(visit: Visit, reason: str, account: Account) -> Response:
-    until = account.second_step_rests_until
+def _blocked(visit: Visit, interaction: Interaction, reason: str) -> Response:
+    until = _account(visit, interaction).second_step_rests_until
     wait = (until - visit.now).total_seconds() if until is not None and until > visit.now else None
     return visit.page(
-        "connexion_bloquee.html", reason=reason, number=NUMBERS[reason], wait=wait, home_url="/"
+        "connexion_bloquee.html",
+        reason=reason,
+        number=NUMBERS[reason],
+        hidden=hidden(interaction),
+        wait=wait,
+        home_url="/",
+        cancel_url=cancel_url(interaction),
     )

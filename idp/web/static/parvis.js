@@ -1,16 +1,16 @@
-// Small comforts. Every page works without this file.
+// Comforts: every page works without.
 "use strict";
 
 const all = (selector, act) => document.querySelectorAll(selector).forEach(act);
+const named = (id) => document.getElementById(id);
 
-// Show and hide a password; it is always hidden again before it is sent.
+// Show a password, until it is sent.
 all("[data-reveal]", (button) => {
-  const input = document.getElementById(button.dataset.reveal);
+  const input = named(button.dataset.reveal);
   const word = button.firstChild;
   const show = word.data;
   const turn = (shown) => {
     input.type = shown ? "text" : "password";
-    button.setAttribute("aria-pressed", String(shown));
     word.data = shown ? button.dataset.hide : show;
   };
   button.hidden = false;
@@ -18,17 +18,17 @@ all("[data-reveal]", (button) => {
   input.form.addEventListener("submit", () => turn(false));
 });
 
-// Tick the password rules as they are met. The server is the judge: rules that only it can know stay unticked.
+// Tick the password rules that are met; the server judges.
 const classes = { upper: /\p{Lu}/u, lower: /\p{Ll}/u, digit: /\p{Nd}/u, special: /[^\p{L}\p{M}\p{Nd}]/u };
 function meets(rule, value) {
   const [name, figure] = rule.split("-");
-  if (name === "length") return [...value].length >= Number(figure);
-  if (name === "words") return (value.match(/\p{L}{2,}/gu) || []).length >= Number(figure);
-  if (rule === "no-accents") return value !== "" && !/[\p{L}\p{M}]/u.test(value.replace(/[\x00-\x7f]/g, ""));
+  if (name === "length") return [...value].length >= figure;
+  if (name === "words") return (value.match(/\p{L}{2,}/gu) || []).length >= figure;
+  if (name === "no") return value !== "" && !/[\p{L}\p{M}]/u.test(value.replace(/[\x00-\x7f]/g, ""));
   return rule in classes && classes[rule].test(value);
 }
 all("[data-rules-of]", (list) => {
-  const input = document.getElementById(list.dataset.rulesOf);
+  const input = named(list.dataset.rulesOf);
   const look = () => {
     for (const item of list.children) {
       const met = meets(item.dataset.rule, input.value);
@@ -41,61 +41,87 @@ all("[data-rules-of]", (list) => {
   look();
 });
 
-// A code pasted with spaces, or inside a sentence, leaves its digits only.
+// An estimate from 1 to 4: what repeats, or follows in order (abc, 321), adds little.
+function strength(value) {
+  const seen = new Set();
+  const kinds = Object.values(classes).filter((kind) => kind.test(value)).length;
+  let sum = 0;
+  let last = 0;
+  for (const character of value) {
+    const code = character.codePointAt(0);
+    if (Math.abs(code - last) > 1) sum += seen.has(code) ? 1 : 2 + kinds / 2;
+    seen.add(code);
+    last = code;
+  }
+  return 1 + [30, 45, 60].filter((least) => Math.min(sum, seen.size * 5) > least).length;
+}
+all("[data-strength-of]", (box) => {
+  const input = named(box.dataset.strengthOf);
+  const word = box.querySelector("strong");
+  input.addEventListener("input", () => {
+    const level = strength(input.value);
+    const found = box.dataset.words.split("|")[level - 1];
+    box.hidden = !input.value;
+    box.dataset.level = level;
+    // Screen readers say each change.
+    if (word.textContent !== found) word.textContent = found;
+  });
+});
+
+// Of a pasted sentence a code's digits stay.
 all("[data-digits]", (input) => {
   input.addEventListener("paste", (event) => {
     const digits = event.clipboardData.getData("text").replace(/\D/g, "");
-    if (digits.length !== Number(input.dataset.digits)) return;
+    if (digits.length != input.dataset.digits) return;
     event.preventDefault();
     input.value = digits;
   });
 });
 
-// The wait before a new code may be asked for.
+// The wait before « Renvoyer ».
 all("[data-countdown]", (line) => {
   const end = Date.now() + line.dataset.countdown * 1000;
   const left = line.querySelector("[data-left]");
-  const tick = () => {
+  const timer = setInterval(() => {
     const seconds = Math.ceil((end - Date.now()) / 1000);
     if (seconds <= 0) {
       line.hidden = true;
       clearInterval(timer);
-    } else if (seconds < 100) {
-      left.textContent = left.textContent.replace(/\d+/, seconds);
-    }
-  };
-  const timer = setInterval(tick, 1000);
+    } else if (seconds < 100) left.textContent = left.textContent.replace(/\d+/, seconds);
+  }, 1000);
 });
 
-// The waiting page looks for news, but only while it is seen.
+// The waiting page, while it is seen, is loaded again when there are news.
 all("[data-refresh]", (waiting) => {
-  setInterval(() => document.hidden || location.reload(), waiting.dataset.refresh * 1000);
+  setInterval(async () => {
+    if (document.hidden) return;
+    const answer = await fetch(location.href);
+    const page = await answer.text();
+    if (answer.redirected || !page.includes(`data-news="${waiting.dataset.news}"`)) location.reload();
+  }, waiting.dataset.refresh * 1000);
 });
 
-// « Changer le texte » loads the page again: what was typed waits in this tab, passwords excepted.
+// « Changer le texte »: what was typed waits in this tab, passwords excepted.
 all("[data-keeps]", (form) => {
-  const main = document.getElementById(form.dataset.keeps);
   const key = "typed:" + location.pathname;
-  const fields = [...main.elements].filter(
+  const ticks = (field) => field.type === "checkbox";
+  const fields = [...named(form.dataset.keeps).elements].filter(
     (field) => /^(text|email|checkbox)$/.test(field.type) && !/-password$/.test(field.autocomplete) && field.name !== "captcha",
   );
   const typed = JSON.parse(sessionStorage.getItem(key) || "{}");
   sessionStorage.removeItem(key);
-  for (const field of fields.filter((one) => one.name in typed)) {
-    if (field.type === "checkbox") field.checked = typed[field.name];
-    else field.value = typed[field.name];
-  }
+  for (const field of fields.filter((one) => one.name in typed)) field[ticks(field) ? "checked" : "value"] = typed[field.name];
   form.addEventListener("submit", () => {
-    const values = fields.map((field) => [field.name, field.type === "checkbox" ? field.checked : field.value]);
+    const values = fields.map((field) => [field.name, field[ticks(field) ? "checked" : "value"]]);
     sessionStorage.setItem(key, JSON.stringify(Object.fromEntries(values)));
   });
 });
 
-// A second click on a button does not send the form twice.
+// A second click sends nothing.
 all("form", (form) => {
   form.addEventListener("submit", (event) => {
-    if (Date.now() - (form.dataset.sent || 0) < 4000) event.preventDefault();
-    else form.dataset.sent = Date.now();
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+    setTimeout(() => delete form.dataset.sent, 4000);
   });
 });
-addEventListener("pageshow", () => all("form[data-sent]", (form) => delete form.dataset.sent));
