@@ -42,6 +42,20 @@ def test_the_first_page_names_its_three_steps_and_shows_the_rules_of_the_passwor
 
 
 @pytest.mark.parametrize(
+    ("password", "word"), [("Printemps", "faible"), ("Brume9Cactus4Tiroir", "excellente")]
+)
+def test_a_password_asked_for_again_is_judged_in_a_word_and_never_shown(browser, newcomer, password, word):
+    page = fill_enrolment(browser, newcomer, password=password, password_confirm=password + "x", terms=None)
+
+    assert f"Solidité estimée du mot de passe refusé : {word}." in page.words
+    assert password not in page.response.text
+
+
+def test_no_strength_is_told_before_a_password_was_given(browser):
+    assert "mot de passe refusé" not in browser.get("/inscription").words
+
+
+@pytest.mark.parametrize(
     ("number", "code"),
     [("1234567", "zzzzzzzz"), ("7654321", "abcdefgh"), ("1234567", "bcdefghj")],
     ids=["wrong code", "unknown number", "the code of another member"],

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from idp.oidc import client_rows
-from tests.support.people import Person, give_password, is_signed_in, sign_in
+from tests.support.people import Person, fill_enrolment, give_password, is_signed_in, sign_in
 
 CALLBACK = "http://127.0.0.1:8002/callback/adherent"
 ASKED = {
@@ -83,6 +83,40 @@ def test_a_sign_in_is_given_up_on_its_later_pages_too_and_signs_nobody_in(browse
 
         assert answer["error"] == "access_denied"
     assert not is_signed_in(browser)
+
+
+def test_a_sign_in_is_given_up_while_the_enrolment_waits_for_its_code(browser, mailbox, newcomer):
+    fill_enrolment(browser, newcomer)
+    page = give_password(browser, newcomer, address=authorize(browser).address)
+    assert page.h1 == "Inscription en cours"
+
+    answer = answer_in(browser.press("Annuler la connexion"))
+
+    assert answer["error"] == "access_denied"
+
+
+def test_a_sign_in_is_given_up_after_too_many_wrong_codes(browser, mailbox, member):
+    give_password(browser, member, address=authorize(browser).address)
+    right = mailbox.last(to=member.email, subject="code").code()
+    wrong = "000000" if right != "000000" else "000001"
+    for _ in range(6):
+        page = browser.submit(code=wrong)
+    assert page.h1 == "Trop de codes ont été essayés"
+
+    answer = answer_in(browser.press("Annuler la connexion"))
+
+    assert answer["error"] == "access_denied"
+
+
+def test_a_sign_in_is_given_up_at_a_space_of_others(browser, register):
+    delegate = Person("7700001", "efghjkmn", "elue@example.org", population="elu")
+    register.open_account(delegate)
+    page = give_password(browser, delegate, address=authorize(browser).address)
+    assert page.h1 == "Cet espace ne vous est pas destiné"
+
+    answer = answer_in(browser.press("Annuler la connexion"))
+
+    assert answer["error"] == "access_denied"
 
 
 def test_a_member_who_came_alone_has_nothing_to_give_up(browser, member):

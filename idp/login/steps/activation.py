@@ -89,7 +89,6 @@ def code_page(
         resend_wait=activation.resend_wait(visit, enrolment).total_seconds(),
         tries_left=tries if tries < visit.kit.settings.enrolment.code_tries else None,
         delivery=outbox.status(visit.session, enrolment.outbox_id) if enrolment.outbox_id else "queued",
-        cancel_url=cancel,
     )
 
 

@@ -104,16 +104,18 @@ all("[data-refresh]", (waiting) => {
 // « Changer le texte »: what was typed waits in this tab, passwords excepted.
 all("[data-keeps]", (form) => {
   const key = "typed:" + location.pathname;
-  const ticks = (field) => field.type === "checkbox";
-  const fields = [...named(form.dataset.keeps).elements].filter(
-    (field) => /^(text|email|checkbox)$/.test(field.type) && !/-password$/.test(field.autocomplete) && field.name !== "captcha",
+  const of = (field) => (field.type === "checkbox" ? "checked" : "value");
+  const main = named(form.dataset.keeps);
+  if (!main) return;
+  const fields = [...main.elements].filter(
+    (field) => /text|email|checkbox/.test(field.type) && !/password|captcha/.test(field.name),
   );
   const typed = JSON.parse(sessionStorage.getItem(key) || "{}");
   sessionStorage.removeItem(key);
-  for (const field of fields.filter((one) => one.name in typed)) field[ticks(field) ? "checked" : "value"] = typed[field.name];
+  for (const field of fields) if (field.name in typed) field[of(field)] = typed[field.name];
   form.addEventListener("submit", () => {
-    const values = fields.map((field) => [field.name, field[ticks(field) ? "checked" : "value"]]);
-    sessionStorage.setItem(key, JSON.stringify(Object.fromEntries(values)));
+    const values = Object.fromEntries(fields.map((field) => [field.name, field[of(field)]]));
+    sessionStorage.setItem(key, JSON.stringify(values));
   });
 });
 
