@@ -234,8 +234,6 @@ def _entry_refused(visit: Visit, interaction: Interaction, account: Account) -> 
         restart_url="/connexion/recommencer",
         cancel_url=cancel_url(interaction),
         doors=[(space.title, "", visit.kit.door_of(visit.session, space) or "/") for space in others],
-        hidden=hidden(interaction),
-        cancel_url=cancel_url(interaction),
     )
 
 
