@@ -68,9 +68,13 @@ def dark_of(sheet: str) -> dict[str, str]:
 def swatches(light: Mapping[str, str], dark: Mapping[str, str]) -> list[tuple[str, str, Swatch, Swatch]]:
     """Every pair by its two names, as light and as dark mode show it."""
     return [
-        (name, ground, *(Swatch(_hex(mode[name]), _hex(mode[ground]), needed) for mode in (light, dark)))
+        (name, ground, _swatch(light, name, ground, needed), _swatch(dark, name, ground, needed))
         for name, ground, needed in PAIRS
-    ]  # fmt: skip
+    ]
+
+
+def _swatch(mode: Mapping[str, str], name: str, ground: str, needed: float) -> Swatch:
+    return Swatch(_hex(mode[name]), _hex(mode[ground]), needed)
 
 
 def _read(text: str) -> dict[str, str]:
