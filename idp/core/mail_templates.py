@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
 from css_inline import CSSInliner
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from markupsafe import Markup
 
 from idp.core.spaces import Space
@@ -27,7 +27,7 @@ class BadMail(ValueError):
 
 
 class Kind(StrEnum):
-    """Every mail that members receive."""
+    """Every mail. Rows of the outbox hold these names: they stay; `mail_catalogue` says when each is sent."""
 
     ACTIVATION = "activation"
     ALREADY_MEMBER = "already-member"
@@ -39,11 +39,23 @@ class Kind(StrEnum):
     DEVICE_THEFT = "device-theft"
     NEW_SIGN_IN = "new-sign-in"
     SECOND_STEP_FROZEN = "second-step-frozen"
+    PASSWORD_ASKED = "password-asked"
+    PASSWORD_CHANGED = "password-changed"
+    ADDRESS_NEW = "address-new"
+    ADDRESS_OLD = "address-old"
+    ACCOUNT_BLOCKED = "account-blocked"
+    ACCOUNT_CLOSED = "account-closed"
+    TERMS_CHANGED = "terms-changed"
+    INVITATION = "invitation"
+    TEST = "test"
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A mail's words: the subject, and the same message as text and as HTML."""
+    """A mail's words: the subject, and the same message as text and as HTML.
+
+    The subject and the line that lists and notifications show never hold a code: a locked screen is read by others.
+    """
 
     subject: str
     text: str
@@ -59,31 +71,62 @@ class Words:
     hours: str
     copy_link: str
     follow_link: str
+    was_you: str
+    not_me: str
+    not_me_call: str
+    not_me_button: str
+    day: str
     at_time: str
 
 
 NEEDED: dict[Kind, frozenset[str]] = {
     Kind.ACTIVATION: frozenset({"link", "code"}),
     Kind.ONE_TIME_CODE: frozenset({"code"}),
+    Kind.PASSWORD_ASKED: frozenset({"link", "code", "minutes"}),
+    Kind.PASSWORD_CHANGED: frozenset({"not_me_url"}),
+    Kind.ADDRESS_NEW: frozenset({"link", "code", "hours"}),
+    Kind.ADDRESS_OLD: frozenset({"new_address", "undo_until", "not_me_url"}),
+    Kind.TERMS_CHANGED: frozenset({"terms_url", "terms_version", "terms_date"}),
+    Kind.INVITATION: frozenset({"link", "until"}),
 }
-LINKS = frozenset({"link", "sign_in_url", "recover_url", "not_me_url"})
+LINKS = frozenset({"link", "sign_in_url", "recover_url", "not_me_url", "enrol_url", "terms_url"})
+# Values that are written out when they are ISO 8601: as a day, or as a day and an hour.
+DAYS = frozenset({"until", "terms_date"})
+INSTANTS = frozenset({"time", "undo_until"})
 # What a caller leaves out is left out of the mail, but for these two.
-OPTIONAL = {"device": "", "time": "", "until": "", "hours": "24", "minutes": "10", "code": ""}
+DEFAULTS = {"hours": "24", "minutes": "10"}
+OPTIONAL = frozenset({"device", "address", "new_address", "inviter", "terms_version", "code"})
 WORDS = {
     "fr": Words(
         automatic="Ce message est automatique. Merci de ne pas y répondre.",
         help="Besoin d’aide ? Appelez le {phone}{hours}.",
         hours=" ({hours})",
-        copy_link="Si le bouton ne répond pas, copiez cette adresse dans votre navigateur :",
+        copy_link="Un bouton ne répond pas ? Copiez son adresse dans votre navigateur :",
         follow_link="« %s » : ouvrez l’adresse ci-dessous.",
-        at_time="d MMMM y 'à' HH:mm '(heure de Paris)'",
+        was_you="C’était vous ? Vous n’avez rien à faire.",
+        not_me=(
+            "Ce n’était pas vous ? Dites-le-nous aussitôt : toutes les connexions à votre compte seront fermées, "
+            "et vous choisirez un nouveau mot de passe."
+        ),
+        not_me_call="Ce n’était pas vous ? Appelez-nous sans attendre.",
+        not_me_button="Ce n’était pas moi",
+        day="d\u00a0MMMM\u00a0y",
+        at_time="d\u00a0MMMM\u00a0y 'à' H\u00a0'h'\u00a0mm '(heure de Paris)'",
     ),
     "en": Words(
         automatic="This message is automatic. Please do not answer it.",
         help="Need help? Call {phone}{hours}.",
         hours=" ({hours})",
-        copy_link="If the button does not respond, copy this address into your browser:",
+        copy_link="If a button does not respond, copy its address into your browser:",
         follow_link="“%s”: open the address below.",
+        was_you="If it was you, there is nothing to do.",
+        not_me=(
+            "If it was not you, tell us at once: you will be signed out everywhere, "
+            "and you will choose a new password."
+        ),
+        not_me_call="If it was not you, call us without delay.",
+        not_me_button="It was not me",
+        day="d MMMM y",
         at_time="d MMMM y 'at' HH:mm '(Paris time)'",
     ),
 }
@@ -113,19 +156,19 @@ def check(kind: str, context: Mapping[str, str]) -> None:
 def render(kind: str, *, space: Space, locale: str, context: Mapping[str, str], issuer: str) -> Rendered:
     """The words of one mail.
 
-    `time` and `until` are written out when they are ISO 8601 instants (`until` as a date) and shown as they
-    are otherwise. Links lead to the issuer only. Raises BadMail.
+    DAYS and INSTANTS are written out when they are ISO 8601, and shown as they are otherwise. Links lead to the
+    issuer only. Raises BadMail.
     """
     check(kind, context)
     language = language_of(locale)
     values = _values(context, issuer=issuer, language=language)
     shared = {"space": space, "locale": language, "words": _words(language, space)}
-    text, subject = _part(_TEXT, kind, {**values, **shared, "kit": "kit.txt.jinja"}, "layout.txt.jinja")
+    text = _part(_TEXT, kind, {**values, **shared}, "txt")
     style = _TEXT.get_template("mail.css.jinja").render(light=space.colours, dark=space.colours.dark)
     # The sheet comes from our own file and colours of a fixed pattern; a quote in it must not be escaped.
     shared["css"] = Markup(style)  # noqa: S704
-    page, _ = _part(_HTML, kind, {**values, **shared, "kit": "kit.html.jinja"}, "layout.html.jinja")
-    return Rendered(subject, text, _inliner().inline(page))
+    page = _part(_HTML, kind, {**values, **shared}, "html")
+    return Rendered(page.subject, text.whole, _inliner().inline(page.whole))
 
 
 def language_of(locale: str) -> str:
@@ -134,21 +177,30 @@ def language_of(locale: str) -> str:
     return language if language in WORDS else DEFAULT_LOCALE
 
 
-def _part(environment: Environment, kind: str, values: Mapping[str, object], layout: str) -> tuple[str, str]:
-    template = environment.get_template(f"{kind}.{values['locale']}.jinja")
-    module = template.make_module(dict(values))
-    subject = str(module.__dict__["subject"])
+@dataclass(frozen=True, slots=True)
+class _Part:
+    subject: str
+    whole: str
+
+
+def _part(environment: Environment, kind: str, values: Mapping[str, object], form: str) -> _Part:
+    # The buttons of the body, in their order: the layout writes their addresses out under it.
+    buttons: list[tuple[str, str]] = []
+    values = {**values, "kit": f"kit.{form}.jinja", "buttons": buttons}
+    module = environment.get_template(f"{kind}.{values['locale']}.jinja").make_module(values)
+    said = {name: _spaced(values, str(module.__dict__[name])) for name in ("subject", "preview")}
     # Markup: in the HTML environment Jinja has escaped every value of the body already.
     body = Markup(str(module))  # noqa: S704
-    return environment.get_template(layout).render({**values, "body": body, "subject": subject}), subject
+    whole = environment.get_template(f"layout.{form}.jinja").render({**values, **said, "body": body})
+    return _Part(said["subject"], whole)
 
 
 def _values(context: Mapping[str, str], *, issuer: str, language: str) -> dict[str, str]:
-    values = {**dict.fromkeys(LINKS, ""), **OPTIONAL}
+    values = dict.fromkeys(LINKS | DAYS | INSTANTS | OPTIONAL, "") | DEFAULTS
     for name, value in context.items():
         values[name] = _own_link(value, issuer) if name in LINKS else _tidy(value)
-    values["time"] = _written(values["time"], language, day_only=False)
-    values["until"] = _written(values["until"], language, day_only=True)
+    for name in DAYS | INSTANTS:
+        values[name] = _written(values[name], language, day_only=name in DAYS)
     values["digits"] = values.pop("code")
     return values
 
@@ -174,23 +226,30 @@ def _written(value: str, language: str, *, day_only: bool) -> str:
         return value
     local = instant.astimezone(ZONE) if instant.tzinfo else instant
     if day_only:
-        return format_date(local, "d MMMM y", locale=language)
-    return format_datetime(local, WORDS[language].at_time, tzinfo=ZONE, locale=language)
+        written = format_date(local, WORDS[language].day, locale=language)
+    else:
+        written = format_datetime(local, WORDS[language].at_time, tzinfo=ZONE, locale=language)
+    # French says « 1er mars » but « 2 mars »; no pattern of the CLDR does.
+    return f"1er{written[1:]}" if language == "fr" and local.day == 1 else written
 
 
 def _words(language: str, space: Space) -> dict[str, str]:
     words = WORDS[language]
     hours = words.hours.format(hours=space.help_hours) if space.help_hours else ""
     return {
-        "automatic": words.automatic,
+        **asdict(words),
         "help": words.help.format(phone=space.help_phone.replace(" ", "\u00a0"), hours=hours),
-        "copy_link": words.copy_link,
-        "follow_link": words.follow_link,
     }
 
 
-def _spaced(text: str) -> str:
-    """French typography: no line ends before a colon or a question mark, nor inside guillemets."""
+@pass_context
+def _spaced(context: Mapping[str, object], text: str) -> str:
+    """French typography: no line ends before a colon or a question mark, nor inside guillemets.
+
+    The plain no-break space (U+00A0) is used throughout: some mail programs show the narrow one as a box.
+    """
+    if context["locale"] != "fr":
+        return str(text)
     return _AFTER_QUOTE.sub("\u00a0", _BEFORE_PUNCTUATION.sub("\u00a0", str(text)))
 
 
