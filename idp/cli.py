@@ -13,6 +13,7 @@ import click
 
 from idp.cli_clients import client
 from idp.cli_keys import keys
+from idp.cli_mail import mail
 from idp.cli_members import members
 from idp.cli_tools import accidents_in_one_line
 from idp.core.errors import CATALOGUE
@@ -31,6 +32,7 @@ def main() -> None:
 
 main.add_command(client)
 main.add_command(keys)
+main.add_command(mail)
 main.add_command(members)
 
 

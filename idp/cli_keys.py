@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from idp.cli_tools import span, tell_table
 from idp.core.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 # As `Algorithm` has them; written out so that `parvis --help` stays quick.
 ALGORITHMS = ("ES256", "RS256", "EdDSA")
-UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
 @click.group()
@@ -49,7 +49,7 @@ def list_command(*, as_json: bool) -> None:
         click.echo(json.dumps([key.as_json() for key in found], indent=2))
         return
     header = ("KID", "ALGORITHM", "STATE", "AGE", "CREATED", "ACTIVATED", "RETIRED", "SCHEDULE")
-    _tell_table([header, *(_row(key) for key in found)])
+    tell_table([header, *(_row(key) for key in found)])
 
 
 @keys.command()
@@ -209,8 +209,8 @@ def _tell_rotation(rotated: "Rotated", ring: _Ring, *, refused: bool) -> None:
     click.echo(f"{rotated.algorithm.value}: {rotated.kid} signs now; {rotated.former} {fate}")
     if rotated.published_for < ring.schedule.prepublication:
         click.echo(
-            f"warning: {rotated.kid} was published for {_span(rotated.published_for)} only, less than "
-            f"oidc.key_prepublication ({_span(ring.schedule.prepublication)}): services that keep the keys refuse "
+            f"warning: {rotated.kid} was published for {span(rotated.published_for)} only, less than "
+            f"oidc.key_prepublication ({span(ring.schedule.prepublication)}): services that keep the keys refuse "
             "its tokens until they read /oauth2/jwks.json again",
             err=True,
         )
@@ -231,23 +231,11 @@ def _row(key: "KeyFacts") -> tuple[str, ...]:
         key.kid,
         key.algorithm.value,
         key.state.value,
-        _span(timedelta(seconds=key.age)),
+        span(timedelta(seconds=key.age)),
         *(_instant(when) if when else "-" for when in (key.created_at, key.activated_at, key.retired_at)),
         ", ".join(f"{what} {_instant(when)}" for what, when in plans if when is not None),
     )
 
 
-def _tell_table(rows: list[tuple[str, ...]]) -> None:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
 def _instant(when: datetime) -> str:
     return when.strftime("%Y-%m-%dT%H:%MZ")
-
-
-def _span(span: timedelta) -> str:
-    """A span in its largest whole unit, such as `3 d`."""
-    seconds = int(span.total_seconds())
-    return next((f"{seconds // size} {unit}" for size, unit in UNITS if seconds >= size), f"{seconds} s")

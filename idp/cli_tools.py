@@ -1,7 +1,8 @@
 """What the commands share: the settings and the database, failures in one line, facts in columns."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -9,6 +10,8 @@ import click
 if TYPE_CHECKING:
     from idp.core.db import Database
     from idp.core.settings import Settings
+
+UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
 def load_settings() -> "Settings":
@@ -55,3 +58,16 @@ def as_lines(facts: Mapping[str, str | int | None]) -> str:
     return "\n".join(
         f"{name:{width}}  {'' if value is None else value}".rstrip() for name, value in facts.items()
     )
+
+
+def tell_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Rows in columns, the first one being their heading."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def span(length: timedelta) -> str:
+    """A span in its largest whole unit, such as `3 d`."""
+    seconds = int(length.total_seconds())
+    return next((f"{seconds // size} {unit}" for size, unit in UNITS if seconds >= size), f"{seconds} s")

@@ -114,7 +114,9 @@ def proper_address(address: str) -> str:
     return f"{found.local_part}@{found.ascii_domain}"
 
 
-def mailer_from_url(url: str, *, exchange: timedelta = EXCHANGE, tls: ssl.SSLContext | None = None) -> Mailer:
+def mailer_from_url(
+    url: str, *, exchange: timedelta = EXCHANGE, tls: ssl.SSLContext | None = None
+) -> "SmtpMailer | FolderMailer":
     """The transport of `mail.url`: `smtp://`, `smtps://`, `smtp+starttls://` or `file:///directory`.
 
     `exchange` bounds one exchange with the server. Certificates are verified; `tls` brings other authorities.
@@ -164,9 +166,9 @@ class SmtpMailer:
 
     def __init__(self, server: Server, *, exchange: timedelta, tls: ssl.SSLContext) -> None:
         """Connect to nothing yet."""
-        self._server = server
+        self.server = server
+        self.tls = tls
         self._exchange = exchange.total_seconds()
-        self._tls = tls
 
     def send(self, message: EmailMessage, *, sender: str, recipient: str) -> Outcome:
         """Hand the mail over; what goes wrong before RCPT is the server's trouble, not this mail's."""
@@ -185,26 +187,27 @@ class SmtpMailer:
 
     @contextmanager
     def _connection(self) -> Iterator[smtplib.SMTP]:
-        smtp = self._connect()
+        smtp = self.connect()
         try:
-            if self._server.security is Security.STARTTLS:
-                smtp.starttls(context=self._tls)
-            if self._server.user:
-                smtp.login(self._server.user, self._server.password)
+            if self.server.security is Security.STARTTLS:
+                smtp.starttls(context=self.tls)
+            if self.server.user:
+                smtp.login(self.server.user, self.server.password)
             yield smtp
         finally:
             # The mail's fate is known by now; a server that is rude at the farewell does not change it.
             smtp.close()
 
-    def _connect(self) -> smtplib.SMTP:
-        server = self._server
+    def connect(self) -> smtplib.SMTP:
+        """A connection on which nothing was said yet; raises OSError."""
+        server = self.server
         if server.security is Security.TLS:
             return smtplib.SMTP_SSL(
                 server.host,
                 server.port,
                 local_hostname=_own_name(),
                 timeout=self._exchange,
-                context=self._tls,
+                context=self.tls,
             )
         return smtplib.SMTP(server.host, server.port, local_hostname=_own_name(), timeout=self._exchange)
 
@@ -273,7 +276,7 @@ class FolderMailer:
 
     def __init__(self, folder: Path) -> None:
         """Make the folder at the first mail."""
-        self._folder = folder
+        self.folder = folder
 
     def send(self, message: EmailMessage, *, sender: str, recipient: str) -> Outcome:
         """Write the file whole or not at all; the same mail sent twice is one file."""
@@ -281,8 +284,8 @@ class FolderMailer:
         name = hashlib.sha256(message["Message-ID"].encode()).hexdigest()[:32]
         moment = message["Date"].datetime.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _write_whole(self._folder / f"{moment}-{name}.eml", message.as_bytes())
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _write_whole(self.folder / f"{moment}-{name}.eml", message.as_bytes())
         except OSError as problem:
             return Postponed(f"folder-{errno.errorcode.get(problem.errno or 0, 'unknown')}", outage=True)
         return Accepted()

@@ -191,7 +191,7 @@ def put(
     return session.execute(row).scalar_one_or_none()
 
 
-def contents_of(vault: Vault, claim: Claim) -> dict[str, Any]:
+def contents_of(vault: Vault, claim: Claim | OutboxMessage) -> dict[str, Any]:
     """What is to be said, and to whom; raises `secrets.BadSeal`."""
     contents: dict[str, Any] = json.loads(vault.unseal(PURPOSE, claim.sealed, bound_to=claim.cause))
     return contents
