@@ -136,6 +136,7 @@ _CODE = re.compile(r"[0-9]{4,10}")
 _AFTER_ISSUER = re.compile(r"/[A-Za-z0-9._~:/?#@!$&()*+,;=%-]*")
 _BEFORE_PUNCTUATION = re.compile(r" (?=[:;?!»])")
 _AFTER_QUOTE = re.compile(r"(?<=«) ")
+_AFTER_FIGURE = re.compile(r"(?<![^\W_])([0-9]+) (?=[^\W_])")
 _GROUPS_FROM = 8
 
 
@@ -244,13 +245,14 @@ def _words(language: str, space: Space) -> dict[str, str]:
 
 @pass_context
 def _spaced(context: Mapping[str, object], text: str) -> str:
-    """French typography: no line ends before a colon or a question mark, nor inside guillemets.
+    """French typography: no line ends before a colon or a question mark, inside guillemets, or after a figure.
 
     The plain no-break space (U+00A0) is used throughout: some mail programs show the narrow one as a box.
     """
     if context["locale"] != "fr":
         return str(text)
-    return _AFTER_QUOTE.sub("\u00a0", _BEFORE_PUNCTUATION.sub("\u00a0", str(text)))
+    text = _AFTER_QUOTE.sub("\u00a0", _BEFORE_PUNCTUATION.sub("\u00a0", str(text)))
+    return _AFTER_FIGURE.sub("\\1\u00a0", text)
 
 
 def _groups(code: str) -> list[str]:

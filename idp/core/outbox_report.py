@@ -27,7 +27,7 @@ def totals(session: Session, channel: Channel = Channel.MAIL) -> Totals:
         .where(OutboxMessage.channel == channel.value)
         .group_by(OutboxMessage.state)
     )
-    found = {State(state): number for state, number in session.execute(counted).tuples()}
+    found = {State(state): number for state, number in session.execute(counted)}
     return Totals(
         {state: found.get(state, 0) for state in State}, outbox.oldest_waiting(session, channel=channel)
     )

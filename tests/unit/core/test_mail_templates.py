@@ -1,15 +1,19 @@
 """The words of the mails: whole in both languages, safe with hostile values, easy to read for scripts."""
 
+import itertools
 import re
+from typing import NamedTuple
 
 import pytest
 from bs4 import BeautifulSoup
 
-from idp.core.mail_templates import NEEDED, WORDS, BadMail, Kind, language_of, render
-from idp.core.spaces import Colours, Palette, Space
+from idp.core import mail_catalogue
+from idp.core.mail_templates import LINKS, NEEDED, WORDS, BadMail, Kind, Rendered, language_of, render
+from idp.core.spaces import Colours, Palette, Space, Spaces
+from tests.architecture.tree import ROOT
 
 ISSUER = "https://comptes.example.org"
-LINK = f"{ISSUER}/inscription/activer/Zm9v-Bar_0123456789"
+CODE = "04829137"
 # Interface, « Mails »: what scripts look for in the text part.
 ONLY_A_CODE = re.compile(r"[\d\s]+")
 ONLY_A_LINK = re.compile(r"https?://\S+")
@@ -37,105 +41,267 @@ def space(**changes) -> Space:
     )
 
 
-def context(**changes) -> dict[str, str]:
-    return {
-        "link": LINK,
-        "code": "04829137",
-        "hours": "24",
-        "minutes": "10",
+def context(kind, **changes) -> dict[str, str]:
+    values = {
+        **mail_catalogue.sample(Kind(kind), language="fr", issuer=ISSUER),
         "device": "Chrome sur Android",
         "time": "2026-03-12T13:05:00+00:00",
-        "until": "2026-06-10T13:05:00+00:00",
-        "sign_in_url": f"{ISSUER}/connexion",
-        "recover_url": f"{ISSUER}/acces-perdus",
-        "not_me_url": f"{ISSUER}/ce-n-est-pas-moi/abc",
         **changes,
     }
+    if "code" in values:
+        values["code"] = CODE
+    return values
 
 
 def rendered(kind, locale="fr", **changes):
-    return render(kind, space=space(), locale=locale, context=context(**changes), issuer=ISSUER)
+    return render(kind, space=space(), locale=locale, context=context(kind, **changes), issuer=ISSUER)
 
 
 def lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
 
-@pytest.fixture(params=sorted(WORDS))
-def locale(request):
-    return request.param
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2, contrast ratio."""
+    brighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (brighter + 0.05) / (darker + 0.05)
 
 
-@pytest.fixture(params=list(Kind))
-def kind(request):
-    return request.param
+def luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_a_link_and_a_code_stand_alone_on_their_line_and_nothing_else_looks_like_one(kind, locale):
-    mail = rendered(kind, locale)
-
-    codes = [line for line in lines(mail.text) if ONLY_A_CODE.fullmatch(line)]
-    links = [line for line in lines(mail.text) if "://" in line]
-    assert codes == (["04829137"] if "code" in NEEDED.get(kind, ()) else [])
-    assert all(ONLY_A_LINK.fullmatch(link) for link in links)
-    assert set(links) <= {value for value in context().values() if "://" in value}
-    assert ("link" in NEEDED.get(kind, ())) == (LINK in links)
+def page_of(mail) -> BeautifulSoup:
+    return BeautifulSoup(mail.html, "html.parser")
 
 
-def test_the_subject_never_holds_the_code(kind, locale):
-    assert "04829137" not in rendered(kind, locale).subject
+def visible(mail) -> BeautifulSoup:
+    """What the mail shows once it is open: the preview line is for lists and notifications."""
+    page = page_of(mail)
+    page.find(class_="preview").decompose()
+    return page
 
 
-def test_every_mail_says_that_it_is_automatic_and_whom_to_call(kind, locale):
-    mail = rendered(kind, locale)
-    page = BeautifulSoup(mail.html, "html.parser").get_text()
+def grounds(each) -> list[set[tuple[str, str]]]:
+    """The colours of each text and of what it stands on, in light and in dark."""
+    page = each.shown
+    light = {id(tag): declared(tag["style"]) for tag in page.find_all(style=True)}
+    dark = {name: dict(style) for name, style in light.items()}
+    rules = each.mail.html.partition("@media (prefers-color-scheme: dark)")[2].partition("</style>")[0]
+    for selector, body in re.findall(r"([^{}]+)\{([^{}]*)\}", rules.lstrip(" {")):
+        for tag in page.select(selector.strip()):
+            dark.setdefault(id(tag), {}).update(declared(body))
+    texts = [text.parent for text in page.body.find_all(string=re.compile(r"\w"))]
+    return [
+        {(found(tag, styles, "color"), found(tag, styles, "background")) for tag in texts}
+        for styles in (light, dark)
+    ]
 
-    for part in (mail.text.replace("\u00a0", " "), page.replace("\u00a0", " ")):
-        assert WORDS[locale].automatic in part
-        assert "01 99 00 12 34" in part
-        assert "Mutuelle Horizon – Espace Adhérent" in part
+
+def declared(style: str) -> dict[str, str]:
+    return dict(re.findall(r"(?<![\w-])(color|background): ?(#[0-9a-f]{6})", style))
 
 
-def test_both_parts_say_the_same(kind, locale):
-    mail = rendered(kind, locale)
-    page = BeautifulSoup(mail.html, "html.parser").get_text(" ", strip=True)
-    page = re.sub(r"\s+", " ", page)
+def found(tag, styles, name: str) -> str:
+    return next(style[name] for one in [tag, *tag.parents] if name in (style := styles.get(id(one), {})))
 
+
+class Each(NamedTuple):
+    kind: Kind
+    locale: str
+    space: Space
+    mail: Rendered
+    values: dict[str, str]
+    page: BeautifulSoup
+    shown: BeautifulSoup
+
+
+@pytest.fixture(scope="module")
+def every_mail():
+    """Each kind in each language in each space that is shipped."""
+    mails = []
+    for one in Spaces.read(ROOT / "config" / "spaces"):
+        for kind, locale in itertools.product(Kind, WORDS):
+            values = context(kind)
+            mail = render(kind, space=one, locale=locale, context=values, issuer=ISSUER)
+            mails.append(Each(kind, locale, one, mail, values, page_of(mail), visible(mail)))
+    return mails
+
+
+def faults(mails, check) -> dict[str, object]:
+    """What `check` finds, by mail; nothing when all is well."""
+    return {f"{each.kind} {each.locale} {each.space.name}": fault for each in mails if (fault := check(each))}
+
+
+def test_a_link_and_a_code_stand_alone_on_their_line_and_nothing_else_looks_like_one(every_mail):
+    def fault(each):
+        codes = [line for line in lines(each.mail.text) if ONLY_A_CODE.fullmatch(line)]
+        links = [line for line in lines(each.mail.text) if "://" in line]
+        given = sorted(value for value in each.values.values() if "://" in value)
+        expected = [each.values["code"]] if "code" in each.values else []
+        return (codes, sorted(links)) != (expected, given) or not all(map(ONLY_A_LINK.fullmatch, links))
+
+    assert len(every_mail) == len(Kind) * 2 * 3
+    assert faults(every_mail, fault) == {}
+
+
+def test_neither_the_subject_nor_the_line_of_the_notification_holds_the_code(every_mail):
+    def fault(each):
+        shown = each.mail.subject + each.page.find(class_="preview").get_text()
+        return re.findall(r"[0-9]{4,}", shown.replace("2026", ""))
+
+    assert faults(every_mail, fault) == {}
+
+
+def test_the_line_of_the_notification_is_one_sentence_or_two_and_hidden_in_the_mail(every_mail):
+    def fault(each):
+        line = each.page.find(class_="preview")
+        words = line.get_text().replace("\u034f", "").replace("\u200c", "").replace("\u00a0", " ").strip()
+        is_short = 25 < len(words) < 110
+        return None if is_short and words.endswith((".", "?")) and "display: none" in line["style"] else words
+
+    assert faults(every_mail, fault) == {}
+
+
+def test_subjects_are_short_and_each_kind_has_its_own():
+    subjects = {(kind, locale): rendered(kind, locale).subject for kind in Kind for locale in WORDS}
+
+    assert {subject: len(subject) for subject in subjects.values() if len(subject) > 55} == {}
+    assert len(set(subjects.values())) == len(subjects)
+
+
+def test_every_mail_says_that_it_is_automatic_and_whom_to_call(every_mail):
+    def fault(each):
+        said = (WORDS[each.locale].automatic, each.space.help_phone, each.space.title)
+        parts = (each.mail.text, each.shown.get_text())
+        return [line for line in said for part in parts if line not in part.replace("\u00a0", " ")]
+
+    assert faults(every_mail, fault) == {}
+
+
+def test_both_parts_say_the_same(every_mail):
     # The text part introduces its links with a sentence of its own; codes are shown in two groups.
-    own = {"ci-dessous", "below"}
-    sentences = [line for line in lines(mail.text) if not any(word in line for word in own)]
-    missing = [line for line in sentences if re.sub(r"\s+", " ", line).strip() not in page]
-    assert set(missing) <= {"-- ", "04829137"}
+    own = ("ci-dessous", "below")
+
+    def fault(each):
+        page = " ".join(each.shown.get_text(" ", strip=True).split())
+        sentences = [line for line in lines(each.mail.text) if not any(word in line for word in own)]
+        missing = {line for line in sentences if " ".join(line.split()) not in page}
+        return missing - {"-- ", each.values.get("code")}
+
+    assert faults(every_mail, fault) == {}
 
 
-def test_html_loads_nothing_from_elsewhere(kind, locale):
-    page = BeautifulSoup(rendered(kind, locale).html, "html.parser")
+def test_every_security_mail_has_a_place_for_it_was_not_me(every_mail):
+    others = {
+        Kind.ACTIVATION, Kind.ALREADY_MEMBER, Kind.REQUEST_IMPOSSIBLE, Kind.TERMS_CHANGED, Kind.INVITATION, Kind.TEST,
+    }  # fmt: skip
 
-    assert page.find_all(["script", "img", "link", "iframe", "object", "form", "base", "table"]) == []
-    assert "url(" not in str(page)
-    assert "@import" not in str(page)
-    assert {anchor["href"] for anchor in page.find_all("a")} <= set(context().values())
+    def fault(each):
+        labels = [link.get_text() for link in each.page.select("td.button a")]
+        return (WORDS[each.locale].not_me_button in labels) == (each.kind in others)
 
-
-def test_html_is_a_page_in_its_language_with_one_heading_and_the_colours_of_the_space(kind, locale):
-    mail = rendered(kind, locale)
-    page = BeautifulSoup(mail.html, "html.parser")
-
-    assert page.html["lang"] == locale
-    assert len(page.find_all("h1")) == 1
-    assert page.title.get_text() == mail.subject
-    assert "#0b4f8f" in page.find(class_="band")["style"]
-    assert "#9cc7f2" in page.style.get_text()
-    assert "prefers-color-scheme: dark" in page.style.get_text()
+    assert faults(every_mail, fault) == {}
 
 
-def test_a_hostile_value_is_shown_as_text_and_forges_no_line(kind, locale):
-    mail = rendered(kind, locale, device=HOSTILE, time=HOSTILE, until=HOSTILE, hours=HOSTILE, minutes=HOSTILE)
+@pytest.mark.parametrize(("locale", "call"), [("fr", "appelez"), ("en", "call")])
+def test_without_its_link_a_security_mail_says_to_call(locale, call):
+    # An unsolicited request to validate something needs no call: nothing happens without an answer to it.
+    for kind in (kind for kind in Kind if "not_me_url" in mail_catalogue.may_have(kind)):
+        values = {name: value for name, value in context(kind).items() if name != "not_me_url"}
 
-    assert BeautifulSoup(mail.html, "html.parser").find("script") is None
-    assert "\u202e" not in mail.html + mail.text
-    assert not any("evil" in line and ONLY_A_LINK.fullmatch(line) for line in lines(mail.text))
-    assert "123456" not in lines(mail.text)
+        text = render(kind, space=space(), locale=locale, context=values, issuer=ISSUER).text
+
+        in_sentence = 0 if kind is Kind.ADDRESS_NEW else 1
+        assert len(re.findall(rf"\b{call}\b", text, re.IGNORECASE)) == 1 + in_sentence, kind
+
+
+def test_french_lines_never_end_before_a_colon_or_after_a_figure_and_english_knows_nothing_of_it(every_mail):
+    def fault(each):
+        text = f"{each.mail.subject}\n{each.mail.text}\n{each.shown.get_text()}"
+        text = text.replace(each.space.help_phone.replace(" ", "\u00a0"), "")
+        if each.locale == "fr":
+            return re.findall(r".{3} [:;?!»]|« .{3}|[0-9] (?:minutes|heures|h )", text)
+        return re.findall(r".{3}[\u00a0\u202f].{3}|[«»]| [:;?!]", text)
+
+    assert faults(every_mail, fault) == {}
+
+
+def test_html_loads_nothing_from_elsewhere(every_mail):
+    def fault(each):
+        page = each.page
+        loading = page.find_all(["script", "link", "iframe", "object", "form", "base", "video", "audio"])
+        # A logo travels with the mail (RFC 2392).
+        pictures = [img for img in page.find_all("img") if not img["src"].startswith("cid:")]
+        elsewhere = {anchor["href"] for anchor in page.find_all("a")} - set(each.values.values())
+        return [*loading, *pictures, *elsewhere, *re.findall(r"url\(|@import|background=", str(page))]
+
+    assert faults(every_mail, fault) == {}
+
+
+def test_html_is_a_page_in_its_language_with_one_heading_and_the_colours_of_the_space(every_mail):
+    def fault(each):
+        page = each.page
+        article = page.find(role="article")
+        style = page.style.get_text()
+        return [
+            fact
+            for fact, holds in {
+                "lang": page.html["lang"] == article["lang"] == each.locale,
+                "h1": [heading.get_text() for heading in page.find_all(re.compile("h[1-6]"))]
+                == [each.mail.subject],
+                "title": page.title.get_text() == each.mail.subject == article["aria-label"],
+                "layout": all(table["role"] == "presentation" for table in page.find_all("table")),
+                "primary": each.space.colours.primary in each.mail.html,
+                "dark": each.space.colours.dark.primary in style and "prefers-color-scheme: dark" in style,
+            }.items()
+            if not holds
+        ]
+
+    assert faults(every_mail, fault) == {}
+
+
+def test_each_button_has_a_label_of_its_own_and_its_address_written_out(every_mail):
+    def fault(each):
+        page = each.page
+        buttons = {link.get_text(): link["href"] for link in page.select("td.button a")}
+        written = [link.get_text() for link in page.select("a.link")]
+        return list(buttons.values()) != written or len(buttons) != len(page.select("td.button a"))
+
+    assert faults(every_mail, fault) == {}
+
+
+def test_no_text_is_smaller_than_16_pixels(every_mail):
+    def fault(each):
+        return [size for size in re.findall(r"font-size: ?([0-9.]+)px", str(each.shown)) if float(size) < 16]
+
+    assert faults(every_mail, fault) == {}
+
+
+def test_no_mail_is_cut_by_a_program_that_shows_100_kilobytes(every_mail):
+    assert max(len(each.mail.html.encode()) for each in every_mail) < 20_000
+
+
+def test_every_colour_of_the_text_stands_out_in_light_and_in_dark(every_mail):
+    def fault(each):
+        light, dark = grounds(each)
+        return [pair for pair in [*light, *dark] if contrast(*pair) < 4.5]
+
+    assert faults(every_mail, fault) == {}
+
+
+def test_a_hostile_value_is_shown_as_text_and_forges_no_line():
+    for kind in Kind:
+        for locale in WORDS:
+            values = dict.fromkeys(mail_catalogue.speaks_of(kind) - LINKS - {"code"}, HOSTILE)
+            mail = rendered(kind, locale, **values)
+
+            assert page_of(mail).find("script") is None
+            assert "\u202e" not in mail.html + mail.text + mail.subject
+            assert not any("evil" in line and ONLY_A_LINK.fullmatch(line) for line in lines(mail.text))
+            assert "123456" not in lines(mail.text)
 
 
 def test_a_title_with_html_is_shown_as_text():
@@ -149,8 +315,26 @@ def test_a_title_with_html_is_shown_as_text():
 def test_times_are_written_as_people_read_them_in_paris():
     mail = rendered("trusted-device-added")
 
-    assert "12 mars 2026 à 14:05 (heure de Paris)" in mail.text
-    assert "10 juin 2026" in mail.text
+    text = mail.text.replace("\u00a0", " ")
+    assert "12 mars 2026 à 14 h 05 (heure de Paris)" in text
+    assert "10 juin 2026" in text
+    assert "12 March 2026 at 14:05 (Paris time)" in rendered("trusted-device-added", "en").text
+
+
+@pytest.mark.parametrize(
+    ("locale", "given", "written"),
+    [
+        ("fr", "2026-07-01", "1er juillet 2026"),
+        ("fr", "2026-07-11", "11 juillet 2026"),
+        ("fr", "2026-06-30T22:30:00+00:00", "1er juillet 2026"),
+        ("en", "2026-07-01", "1 July 2026"),
+        ("fr", "dès demain", "dès demain"),
+    ],
+)
+def test_a_day_is_written_as_in_a_letter(locale, given, written):
+    text = rendered("terms-changed", locale, terms_date=given).text
+
+    assert f" {written}\n" in text.replace("\u00a0", " ")
 
 
 def test_what_is_not_given_is_left_out():
@@ -163,9 +347,9 @@ def test_what_is_not_given_is_left_out():
 
 
 def test_the_code_can_be_copied_from_the_html_as_one_run_of_digits():
-    page = BeautifulSoup(rendered("activation").html, "html.parser")
+    page = page_of(rendered("activation"))
 
-    assert page.find(class_="code").get_text() == "04829137"
+    assert page.find(class_="code").get_text() == CODE
 
 
 @pytest.mark.parametrize(
@@ -191,19 +375,24 @@ def test_a_link_that_leaves_the_issuer_is_refused(link):
 
 @pytest.mark.parametrize("code", ["", "abc", "123", "12 34 56", "123456\n", "٣٤٥٦٧٨", "12345678901"])
 def test_a_code_is_made_of_digits(code):
+    values = {**context("one-time-code"), "code": code}
+
     with pytest.raises(BadMail):
-        rendered("one-time-code", code=code)
+        render("one-time-code", space=space(), locale="fr", context=values, issuer=ISSUER)
 
 
-@pytest.mark.parametrize(("kind", "values"), [("activation", {"code": "12345678"}), ("one-time-code", {})])
-def test_a_mail_that_lacks_what_it_is_for_is_refused(kind, values):
-    with pytest.raises(BadMail):
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in NEEDED.items() for name in names])
+def test_a_mail_that_lacks_what_it_is_for_is_refused(kind, name):
+    values = context(kind)
+    del values[name]
+
+    with pytest.raises(BadMail, match=name):
         render(kind, space=space(), locale="fr", context=values, issuer=ISSUER)
 
 
 def test_an_unknown_kind_is_refused():
     with pytest.raises(BadMail):
-        rendered("../layout")
+        render("../layout", space=space(), locale="fr", context={}, issuer=ISSUER)
 
 
 @pytest.mark.parametrize(
