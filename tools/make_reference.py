@@ -14,6 +14,7 @@ from idp.oidc import openapi
 from tools import conformance
 from tools.client_reference import client_files_page
 from tools.discovery_reference import discovery_page
+from tools.mail_reference import mails_page
 
 ROOT = Path(__file__).parent.parent
 SECRET_NAMES = {"secret_key", "pepper"}
@@ -109,6 +110,7 @@ FILES = {
     "docs/reference/client-files.md": client_files_page,
     "docs/reference/discovery.md": discovery_page,
     "docs/reference/conformance.md": conformance.page,
+    "docs/reference/mails.md": mails_page,
     "docs/reference/openapi.json": openapi_file,
     "config/parvis.toml": settings_file,
 }

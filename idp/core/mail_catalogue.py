@@ -115,6 +115,27 @@ ABOUT: dict[Kind, About] = {
     ),
     Kind.TEST: About("test", "To the address that an operator gives to `parvis mail test`."),
 }
+VALUES = {
+    "link": "What the mail is for: its button leads there. It opens a page; only that page's button acts.",
+    "code": "4 to 10 digits, for those whose link fails or who sign in; alone on its line in the text part.",
+    "hours": "How many hours link and code are good.",
+    "minutes": "How many minutes link and code are good.",
+    "time": "When it happened: a day and an hour, in Paris.",
+    "until": "The last day of a trusted device or of an invitation.",
+    "undo_until": "Until when the change of address can be undone: a day and an hour, in Paris.",
+    "device": "The browser from which it was done, such as « Chrome sur Android ».",
+    "address": "The address that opens the account, masked.",
+    "new_address": "The address that the account is to have, masked.",
+    "sign_in_url": "Where signing in begins.",
+    "recover_url": "Where recovery begins.",
+    "enrol_url": "Where an account is created, in a space where members create theirs.",
+    "not_me_url": "« Ce n’était pas moi »: a page whose button ends everything and starts recovery.",
+    "terms_url": "The text of the new terms.",
+    "terms_version": "Their version.",
+    "terms_date": "The day from which they apply.",
+    "inviter": "The person or office that invites.",
+}
+"""What each value means; features give them, templates show them."""
 # What most mails have; each mail shows those that it speaks of.
 _SHARED = {
     "time": "2026-03-12T13:05:00+00:00",

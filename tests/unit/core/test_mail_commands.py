@@ -100,6 +100,10 @@ def test_an_example_has_all_that_a_mail_may_show_but_nothing_that_it_does_not(ki
         assert mail_templates.NEEDED.get(kind, frozenset()) <= set(values)
 
 
+def test_each_value_of_a_mail_has_its_sentence_in_the_reference():
+    assert set(mail_catalogue.VALUES) == {name for kind in Kind for name in mail_catalogue.speaks_of(kind)}
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_both_languages_of_a_mail_speak_of_the_same(kind):
     texts = [(mail_templates.FOLDER / f"{kind}.{one}.jinja").read_text("utf-8") for one in ("fr", "en")]
@@ -182,8 +186,7 @@ def test_a_trial_sends_a_mail_and_tells_what_the_server_said(parvis, smtp):
     [
         (("MAIL", "550 not from you"), "sender ne-pas-repondre@example.org was refused: 550", "mail.sender"),
         (
-            "RCPT",
-            "550 who is that",
+            ("RCPT", "550 who is that"),
             "recipient ops@example.org was refused: 550 who is that",
             "check the address",
         ),
