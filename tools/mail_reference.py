@@ -29,11 +29,8 @@ only. Dates are given in ISO 8601 and written out as the language writes them.
 
 def mails_page() -> str:
     """`docs/reference/mails.md`."""
-    header = HEADER.format(
-        instants=_names(INSTANTS, frozenset()),
-        days=_names(DAYS, frozenset()),
-        links=_names(LINKS, frozenset()),
-    )
+    values = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in VALUES.items())
+    header = HEADER.format(values=values)
     return "\n".join([header, *("\n".join(_section(kind)) for kind in Kind)]).rstrip("\n") + "\n"
 
 
