@@ -206,6 +206,10 @@ _ENTRIES = (
         "A service of the demo ended or did not answer; its log is under `var/demo/logs`.",
     ),
     Entry(
+        "P-9007", 500, "Couleurs illisibles", "", "",
+        "A colour of a space cannot be read on what it stands on; the message names file, key, both colours, the contrast that they have and the one that they need, and the nearest shades that pass.",
+    ),
+    Entry(
         "P-9011", 500, "Fichier de registre refusé", "", "",
         "The file is not a register: its header must be the one of the documentation.",
     ),

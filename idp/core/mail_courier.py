@@ -61,4 +61,5 @@ class _Pen:
             recipient=recipient,
             message_id=f"<{mark}@{sender.rpartition('@')[2]}>",
             written_at=claim.created_at,
+            logo=space.logo_png,
         )

@@ -24,6 +24,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 
+from idp.core.logos import CONTENT_ID
 from idp.core.mail_templates import Rendered
 from idp.core.outcomes import Accepted, Outcome, Postponed, Refused
 
@@ -75,10 +76,18 @@ class Mailer(Protocol):
 
 
 def build_message(
-    words: Rendered, *, sender: str, sender_name: str, recipient: str, message_id: str, written_at: datetime
+    words: Rendered,
+    *,
+    sender: str,
+    sender_name: str,
+    recipient: str,
+    message_id: str,
+    written_at: datetime,
+    logo: bytes = b"",
 ) -> EmailMessage:
     """The mail as it travels; raises UnfitMail for an address or subject that could forge a header.
 
+    `logo`, a PNG, goes beside the HTML that shows it: it is seen where remote pictures are not, and asks nobody.
     `message_id` and `written_at` belong to the cause: a mail sent twice after a crash is recognisable.
     """
     to = proper_address(recipient)
@@ -95,7 +104,18 @@ def build_message(
     message["X-Auto-Response-Suppress"] = "All"
     message.set_content(words.text, cte="quoted-printable")
     message.add_alternative(words.html, subtype="html", cte="quoted-printable")
+    if logo:
+        _put_beside_html(message, logo)
     return message
+
+
+def _put_beside_html(message: EmailMessage, logo: bytes) -> None:
+    html = message.get_body(("html",))
+    if html is not None:
+        # RFC 2387: the text stays the first alternative, and the picture belongs to the second alone.
+        html.add_related(
+            logo, "image", "png", cid=f"<{CONTENT_ID}>", disposition="inline", filename="logo.png"
+        )
 
 
 def _address(address: str, name: str = "") -> Address:

@@ -1,65 +1,116 @@
 """Spaces: the front doors, each with its name, colours, entry rule, captcha rule and session rule."""
 
+import difflib
 import hashlib
 import tomllib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from idp.core.durations import Duration
+from idp.core.logos import CONTENT_ID, BadLogo, check_png, check_svg
+from idp.core.themes import Colours, Palette, Part, contrast_faults
+from idp.core.wordings import Said, Wordings
 
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+__all__ = ["BadSpace", "Colours", "Legal", "Palette", "Space", "Spaces"]
+
+LOGO = "logo.svg"
+DARK_LOGO = "logo-dark.svg"
+MAIL_LOGO = "logo.png"
+# What the folder's other files hold: `space.toml` cannot say it.
+OF_FILES = frozenset({"terms_html", "texts", "logo_svg", "logo_dark_svg", "logo_png"})
 
 
 class BadSpace(Exception):
     """A space's folder cannot be used; the text names the file and what is wrong."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+def _not_dark(name: str) -> str:
+    if name.endswith("-dark"):
+        message = "must not end in -dark: its logo would stand at the address of another space's dark one"
+        raise ValueError(message)
+    return name
 
 
-class Palette(_Part):
-    """The colours of one mode."""
-
-    primary: Colour
-    on_primary: Colour
-    accent: Colour
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$"), AfterValidator(_not_dark)]
+Phone = Annotated[str, Field(pattern=r"^[+]?[0-9][0-9 ]{1,19}$")]
 
 
-class Colours(Palette):
-    """The colours of the light mode, and those of the dark one."""
+class Legal(Part):
+    """Who answers for the space, and where to write."""
 
-    dark: Palette
+    name: Said = ""
+    """The body's full name, in the foot of every page and mail."""
+    address: Said = ""
+    """Its postal address on one line, beside its name."""
+    contact: Said = ""
+    """Under the legal notice and the terms: a mail address or a postal one."""
+    privacy: Said = ""
+    """Under « Confidentialité »: how to reach the data protection officer."""
+    accessibility: Said = ""
+    """Under « Accessibilité »: where to say what stands in one's way."""
+
+    @property
+    def line(self) -> str:
+        """Name and postal address on one line."""
+        return ", ".join(part for part in (self.name, self.address) if part)
+
+    def contact_of(self, text: str) -> str:
+        """Where to write about one of the space's texts (`confidentialite`, `accessibilite`, any other)."""
+        return {"confidentialite": self.privacy, "accessibilite": self.accessibility}.get(text, self.contact)
 
 
-class Space(_Part):
+class Space(Part):
     """One front door."""
 
-    name: str
-    """The name in addresses and client files."""
+    name: Name
+    """The name in addresses and client files, and of the folder; small letters, digits and hyphens."""
     title: str
-    """The name members read."""
+    """The name members read. Before ` – ` stands the body, after it the space: pages write them on two lines."""
     short_title: str
+    """The name in the choice of space."""
     populations: frozenset[str]
     """The populations that may enter."""
-    help_phone: str
+    help_phone: Phone
+    """The help line, on every page and mail: digits in groups."""
     help_hours: str = ""
+    """When it answers, as it follows the number in a sentence."""
     enrolment: bool = False
     """Whether members create their account by themselves."""
     captcha_login: Literal["always", "after-failures", "off"] | None = None
     """Overrides `captcha.login` for this space."""
     session_idle: Duration = timedelta(minutes=30)
+    """A session ends when nothing is asked for so long."""
     session_absolute: Duration = timedelta(hours=12)
+    """A session ends after so long, whatever is asked."""
     terms_version: str
+    """The version of `terms.html`, kept with each acceptance."""
+    legal: Legal = Legal()
+    """Who answers for the space; see below."""
     colours: Colours
+    """The colours of the light mode, and in `colours.dark` those of the dark one; see below."""
+    words: Wordings = Wordings()
+    """What the mutual says in its own words, in `words.fr` and `words.en`; see below."""
     terms_html: str = ""
-    texts: dict[str, str] = {}
+    texts: dict[str, str] = Field(default_factory=dict)
     """Other texts of the space's folder, by the name of their file without `.html`."""
     logo_svg: str = ""
+    logo_dark_svg: str = ""
+    """The logo of the dark mode; empty when one serves for both."""
+    logo_png: bytes = b""
+    """The logo inside mails; empty when they go without."""
+
+    def own_words(self, place: str, locale: str) -> str:
+        """The mutual's own words at a place of `idp/core/wordings.py`, or nothing: then the product's stand."""
+        return self.words.at(place, str(locale))
+
+    @property
+    def logo_cid(self) -> str:
+        """The name by which a mail's HTML shows the logo beside it (`cid:`)."""
+        return CONTENT_ID
 
     def text(self, name: str) -> str:
         """A legal text of the space, as HTML."""
@@ -80,8 +131,16 @@ class Spaces:
 
     @classmethod
     def read(cls, folder: Path) -> "Spaces":
-        """Read every folder with a `space.toml`; raises BadSpace."""
-        found = {path.parent.name: _read(path) for path in sorted(folder.glob("*/space.toml"))}
+        """Read every folder with a `space.toml`; raises BadSpace with all that is wrong."""
+        found: dict[str, Space] = {}
+        problems: list[str] = []
+        for path in sorted(folder.glob("*/space.toml")):
+            try:
+                found[path.parent.name] = _read(path)
+            except BadSpace as problem:
+                problems.append(str(problem))
+        if problems:
+            raise BadSpace("\n".join(problems))
         if not found:
             message = f"P-9003: no space in {folder}: each needs a folder with a space.toml"
             raise BadSpace(message)
@@ -113,18 +172,79 @@ class Spaces:
 def _read(path: Path) -> Space:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-        terms = path.with_name("terms.html").read_text(encoding="utf-8")
-        logo = path.with_name("logo.svg").read_text(encoding="utf-8")
-        texts = {file.stem: file.read_text(encoding="utf-8") for file in path.parent.glob("*.html")}
-        space = Space.model_validate({**data, "terms_html": terms, "logo_svg": logo, "texts": texts})
+        files = _files(path.parent)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         message = f"P-9003: {path}: {problem}"
         raise BadSpace(message) from problem
+    try:
+        space = Space.model_validate({**files, **{_not_a_file(path, key): data[key] for key in data}})
     except ValidationError as problem:
-        first = problem.errors(include_url=False)[0]
-        message = f"P-9003: {path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-        raise BadSpace(message) from None
+        raise BadSpace("\n".join(f"P-9003: {path}: {fault}" for fault in _explain(problem))) from None
     if space.name != path.parent.name:
         message = f"P-9003: {path}: the name {space.name!r} differs from its folder"
         raise BadSpace(message)
+    if faults := contrast_faults(space.colours):
+        raise BadSpace("\n".join(f"P-9007: {path}: {fault}" for fault in faults))
     return space
+
+
+def _files(folder: Path) -> dict[str, Any]:
+    """The files of a space's folder; its terms and its logo must be there."""
+    texts = {file.stem: file.read_text(encoding="utf-8") for file in folder.glob("*.html")}
+    return {
+        "terms_html": (folder / "terms.html").read_text(encoding="utf-8"),
+        "texts": texts,
+        "logo_svg": _svg(folder / LOGO),
+        "logo_dark_svg": _svg(folder / DARK_LOGO) if (folder / DARK_LOGO).exists() else "",
+        "logo_png": _png(folder / MAIL_LOGO) if (folder / MAIL_LOGO).exists() else b"",
+    }
+
+
+def _svg(path: Path) -> str:
+    svg = path.read_text(encoding="utf-8")
+    try:
+        check_svg(svg)
+    except BadLogo as problem:
+        message = f"P-9003: {path}: {problem}"
+        raise BadSpace(message) from problem
+    return svg
+
+
+def _png(path: Path) -> bytes:
+    png = path.read_bytes()
+    try:
+        check_png(png)
+    except BadLogo as problem:
+        message = f"P-9003: {path}: {problem}"
+        raise BadSpace(message) from problem
+    return png
+
+
+def _not_a_file(path: Path, key: str) -> str:
+    if key in OF_FILES:
+        message = f"P-9003: {path}: {key}: this is a file of the folder, not a key"
+        raise BadSpace(message)
+    return key
+
+
+def _explain(problem: ValidationError) -> Iterator[str]:
+    known = set(keys_of(Space))
+    for error in problem.errors(include_input=False, include_url=False):
+        dotted = ".".join(str(part) for part in error["loc"])
+        if error["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(dotted, known, n=1, cutoff=0.0)[0]
+            yield f"unknown key {dotted}; the nearest known one is {near}"
+        elif error["type"] == "missing":
+            yield f"{dotted}: missing"
+        else:
+            yield f"{dotted}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every key that a `space.toml` may hold, with its tables: `colours.dark.primary`."""
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from keys_of(inner, f"{prefix}{name}.")
+        elif prefix + name not in OF_FILES:
+            yield prefix + name

@@ -24,7 +24,7 @@ from idp.core.secrets import Vault
 from idp.core.settings import Settings
 from idp.core.signed import Signer
 from idp.core.spaces import Space, Spaces
-from idp.web import browser, security
+from idp.web import browser, look, security
 
 log = structlog.get_logger(__name__)
 
@@ -279,7 +279,7 @@ class Kit:
 
     def theme_url(self, space: Space) -> str:
         """The address of a space's colours."""
-        return f"/theme/{space.name}.css"
+        return look.theme_url(space)
 
     def page_globals(self, visit: Visit) -> Mapping[str, Any]:
         """What every template knows."""

@@ -1,12 +1,12 @@
 """The pages that anybody may read: choice of space, help, legal texts, and the look of each space."""
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, request
 
 from idp.core.errors import Problem
 from idp.core.spaces import Space
+from idp.web import look
 from idp.web.kit import Kit, Visit
 
-A_DAY = "public, max-age=86400"
 TEXTS = {
     "mentions-legales": "Mentions légales",
     "confidentialite": "Protection de vos données",
@@ -42,24 +42,26 @@ def blueprint(kit: Kit) -> Blueprint:
     def terms(visit: Visit) -> Response:
         _of_space(visit)
         title = "Conditions générales d’utilisation"
-        return visit.page("texte.html", title=title, body_html=visit.space.terms_html)
+        return visit.page(
+            "texte.html", title=title, body_html=visit.space.terms_html, contact=visit.space.legal.contact
+        )
 
     @pages.get("/<any('mentions-legales', confidentialite, accessibilite):name>")
     @kit.visit
     def text(visit: Visit, name: str) -> Response:
         _of_space(visit)
-        return visit.page("texte.html", title=TEXTS[name], body_html=visit.space.text(name))
+        contact = visit.space.legal.contact_of(name)
+        return visit.page("texte.html", title=TEXTS[name], body_html=visit.space.text(name), contact=contact)
 
     @pages.get("/theme/<name>.css")
     def theme(name: str) -> Response:
-        sheet = render_template("theme.css", space=_space(kit, name))
-        return Response(sheet, mimetype="text/css", headers={"Cache-Control": A_DAY})
+        return look.serve_theme(_space(kit, name), request.args.get("v", ""))
 
     @pages.get("/theme/<name>.svg")
     def logo(name: str) -> Response:
-        return Response(
-            _space(kit, name).logo_svg, mimetype="image/svg+xml", headers={"Cache-Control": A_DAY}
-        )
+        # No space's name ends in « -dark ».
+        space = _space(kit, name.removesuffix("-dark"))
+        return look.serve_logo(space, request.args.get("v", ""), dark=name.endswith("-dark"))
 
     kit.limit_pages(pages)
     return pages

@@ -5,7 +5,7 @@ from pathlib import Path
 from flask import Flask
 from jinja2 import FileSystemLoader, StrictUndefined
 
-from idp.web import assets
+from idp.web import assets, look
 
 FOLDER = Path(__file__).parent
 
@@ -18,4 +18,4 @@ def prepare(app: Flask) -> None:
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
-    app.jinja_env.globals["asset"] = assets.address
+    app.jinja_env.globals |= {"asset": assets.address, "logo_url": look.logo_url}
