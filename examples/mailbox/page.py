@@ -25,6 +25,7 @@ NO_HTML = (
 )
 
 _LINK = re.compile(r"https?://[^\s<>\"«»]+[^\s<>\"«».,;:!?)]")
+_PICTURE = re.compile(r"\bcid:([^\s\"'<>]+)")
 _MONTHS = (
     "janv.", "févr.", "mars", "avril", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."
 )  # fmt: skip
@@ -55,7 +56,8 @@ def _add_pages(app: Flask, store: Store) -> None:
     @app.get("/messages/<int:mail_id>/html")
     def message_html(mail_id: int) -> Response:
         mail = _found(store, mail_id)
-        response = Response(_opening_elsewhere(mail.html) if mail.html else NO_HTML, mimetype="text/html")
+        shown = _opening_elsewhere(_with_pictures(mail)) if mail.html else NO_HTML
+        response = Response(shown, mimetype="text/html")
         response.headers["Content-Security-Policy"] = MAIL
         return response
 
@@ -103,6 +105,11 @@ def _headers(response: AnyResponse) -> AnyResponse:
 def _opening_elsewhere(html: str) -> str:
     """Links leave the frame: no page of the provider may be shown inside another."""
     return re.sub(r"<a(?=\s)", '<a target="_blank" rel="noopener noreferrer"', html, flags=re.IGNORECASE)
+
+
+def _with_pictures(mail: Mail) -> str:
+    """The pictures that travelled with the mail stand in it, as a mail program shows them."""
+    return _PICTURE.sub(lambda found: mail.pictures.get(found[1], found[0]), mail.html)
 
 
 def linked(text: str) -> Markup:

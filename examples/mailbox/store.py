@@ -1,8 +1,9 @@
 """The mails that came: in memory to be read, in a folder to outlive a restart."""
 
+import base64
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -14,6 +15,7 @@ from pathlib import Path
 ENVELOPE_TO = "X-Mailbox-To"
 RECEIVED_AT = "X-Mailbox-Received"
 KEPT = 2000
+PICTURES = {"image/png", "image/jpeg", "image/gif"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Mail:
     sender: str
     text: str
     html: str
+    pictures: Mapping[str, str]
+    """The pictures that came with the mail, as data: addresses, by the name that its HTML gives them (`cid:`)."""
     headers: tuple[tuple[str, str], ...]
     received_at: datetime
 
@@ -92,6 +96,7 @@ def _parse(mail_id: int, content: bytes) -> Mail:
         sender=found.get("from", ""),
         text=_part(message, "plain"),
         html=_part(message, "html"),
+        pictures=_pictures(message),
         headers=tuple((name, value) for name, value in headers if not name.startswith("X-Mailbox-")),
         received_at=_instant(found.get(RECEIVED_AT.lower(), "")),
     )
@@ -103,6 +108,20 @@ def _part(message: EmailMessage, kind: str) -> str:
         return "" if part is None else str(part.get_content()).replace("\r\n", "\n")
     except Exception:  # noqa: BLE001 (the parser raises whatever it stumbles over, and strangers write mails)
         return "(illisible)"
+
+
+def _pictures(message: EmailMessage) -> dict[str, str]:
+    """RFC 2392: `cid:` and the part's Content-ID without its angle brackets."""
+    found = {}
+    for part in message.walk():
+        try:
+            kind, name = part.get_content_type(), str(part["Content-ID"] or "").strip().strip("<>")
+            content = part.get_payload(decode=True) if kind in PICTURES and name else None
+        except Exception:  # noqa: BLE001, S112 (as above: a broken part is no picture)
+            continue
+        if isinstance(content, bytes):
+            found[name] = f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+    return found
 
 
 def _header(message: EmailMessage, name: str, raw: str) -> str:

@@ -111,8 +111,6 @@ def theme_css(colours: Colours) -> str:
     return (
         f":root {{ {_declarations(colours)} }}\n"
         f"@media (prefers-color-scheme: dark) {{ :root {{ {_declarations(colours.dark)} }} }}\n"
-        # The pages' own focus ring is made for their own grounds; the band is the theme's.
-        ".band :focus-visible { outline-color: var(--on-band); }\n"
     )
 
 

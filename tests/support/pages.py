@@ -19,10 +19,11 @@ LOADED = (
     ("img", "src"),
     ("audio", "src"),
     ("source", "src"),
+    ("source", "srcset"),
     ("iframe", "src"),
 )
 # Another service is reached by a link only, and only where the installation's own services are.
-OUTER = re.compile(r"(tel:[+0-9]+|http://127\.0\.0\.1:800[012]/.*)")
+OUTER = re.compile(r"(tel:[+0-9]+|mailto:[^@\s?]+@[^@\s?]+|http://127\.0\.0\.1:800[012]/.*)")
 
 
 def squeeze(text: str) -> str:

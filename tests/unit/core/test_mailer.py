@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from idp.core import mailer
+from idp.core.logos import CONTENT_ID
 from idp.core.mail_templates import Rendered
 from idp.core.mailer import (
     Accepted,
@@ -41,6 +42,26 @@ def message(subject="Votre code de connexion", recipient=MEMBER, sender_name="Mu
         message_id="<abc@example.org>",
         written_at=WRITTEN,
     )
+
+
+def test_the_logo_travels_with_the_html_and_the_text_stays_first():
+    words = Rendered("Bienvenue", "Bonjour\n", f'<img src="cid:{CONTENT_ID}" alt="">')
+    built = build_message(
+        words, sender=SENDER, sender_name="Mutuelle Horizon", recipient=MEMBER,
+        message_id="<abc@example.org>", written_at=WRITTEN, logo=b"\x89PNG picture",
+    )  # fmt: skip
+
+    mail = message_from_bytes(built.as_bytes(), policy=default)
+
+    text, beside = mail.iter_parts()
+    html, picture = beside.iter_parts()
+    assert mail.get_content_type() == "multipart/alternative"
+    assert (text.get_content_type(), beside.get_content_type()) == ("text/plain", "multipart/related")
+    assert html.get_content_type() == "text/html"
+    assert picture.get_content() == b"\x89PNG picture"
+    assert picture["Content-ID"] == f"<{CONTENT_ID}>"
+    assert picture.get_content_disposition() == "inline"
+    assert mail["Auto-Submitted"] == "auto-generated"
 
 
 def send(url, recipient=MEMBER, **options):

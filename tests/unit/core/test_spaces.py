@@ -54,12 +54,20 @@ def test_what_was_accepted_can_be_proved_later(folder):
     [
         ('name = "adherent"', 'name = "autre"', "differs from its folder"),
         ('name = "adherent"', 'name = "adherent"\nwelcome = "x"', "welcome"),
-        ('title = "', 'titel = "', "title"),
+        ('title = "', 'titel = "', "unknown key titel; the nearest known one is title"),
+        ('title = "', 'titel = "', "title: missing"),
+        ("[colours]\nprimary = ", "[colours]\nprimry = ", "the nearest known one is colours.primary"),
+        ('name = "adherent"', 'name = "adherent-dark"', "must not end in -dark"),
+        ('name = "adherent"', 'name = "Adherent/"', "name"),
+        ('help_phone = "', 'help_phone = "tel ', "help_phone"),
+        ("enrolment = true", 'logo_svg = "<svg/>"', "this is a file of the folder"),
+        ('address = "', 'address = "75000" # ', "legal.address: must hold words"),
+        ('privacy = "', 'privacy = "https://', "legal.privacy: must not hold a link"),
         ("[colours]\nprimary = ", "[colours]\nprimary = 'red' #", "colours"),
         ('session_idle = "30m"', "session_idle = 30", "session_idle"),
         ("name = ", "name == ", "space.toml"),
     ],
-)
+)  # fmt: skip
 def test_a_wrong_file_is_named_with_what_is_wrong(folder, old, new, told):
     change(folder, old, new)
 

@@ -152,6 +152,24 @@ def test_the_html_part_is_shut_in_and_its_links_open_elsewhere(add, client):
     assert BeautifulSoup(answer.text, "html.parser").a["target"] == "_blank"
 
 
+def test_a_picture_that_came_with_the_mail_is_shown_and_no_other(add, client):
+    message = mail(html='<img src="cid:logo@parvis.invalid"><img src="cid:other"><img src="cid:drawing">')
+    html = message.get_body(("html",))
+    html.add_related(b"\x89PNG", "image", "png", cid="<logo@parvis.invalid>")
+    html.add_related(b"<svg/>", "image", "svg+xml", cid="<drawing>")
+    number = add(message).id
+
+    shown = BeautifulSoup(
+        client.get(f"/messages/{number}/html", base_url="http://127.0.0.1").text, "html.parser"
+    )
+
+    assert [image["src"] for image in shown.find_all("img")] == [
+        "data:image/png;base64,iVBORw==",
+        "cid:other",
+        "cid:drawing",
+    ]
+
+
 def test_what_strangers_write_is_shown_as_text(add, client):
     number = add(
         mail("<script>alert(1)</script>", text="<b>gras</b> https://x.example/?a=<b>"), to="<i>@example.org"
