@@ -46,6 +46,18 @@ def settings_or_exit() -> "Settings":
         fail(str(problem))
 
 
+def service_settings_or_exit() -> "Settings":
+    """The settings of a service that is to start, or exit 1 with what is wrong with them or with a space."""
+    from idp.core.spaces import BadSpace, Spaces
+
+    settings = settings_or_exit()
+    try:
+        Spaces.read(settings.spaces_dir)
+    except BadSpace as problem:
+        fail(str(problem))
+    return settings
+
+
 def fail(message: str) -> NoReturn:
     """Say what went wrong and exit 1."""
     click.echo(message, err=True)
@@ -79,7 +91,7 @@ def run() -> None:
     from granian.constants import Interfaces
     from granian.log import LogLevels
 
-    server = settings_or_exit().server
+    server = service_settings_or_exit().server
     Granian(
         "wsgi:app",
         address=server.host,
@@ -108,7 +120,7 @@ def worker() -> None:
 
     signal.signal(signal.SIGTERM, stop_soon)
     signal.signal(signal.SIGINT, stop_soon)
-    make_worker(settings_or_exit()).run(stop)
+    make_worker(service_settings_or_exit()).run(stop)
 
 
 @main.group()

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from idp.core.durations import write_duration
@@ -18,15 +19,15 @@ _PLAIN = {str: "text", int: "whole number", bool: "`true` or `false`", timedelta
 
 
 class NoSentence(Exception):
-    """A key of a client file has no docstring in `idp/oidc/clients.py`."""
+    """A key of a file has no docstring in the model that reads it."""
 
 
 def client_files_page() -> str:
     """The whole page. Raises NoSentence."""
     standard = (name for name in Client.model_fields if name not in OWN_KEYS)
     filled = {
-        "standard": _table(standard),
-        "own": _table(OWN_KEYS),
+        "standard": table(Client, standard),
+        "own": table(Client, OWN_KEYS),
         "service_scopes": "The scopes " + ", ".join(f"`{scope}`" for scope in SERVICE_SCOPES),
     }
     text = PROSE.read_text(encoding="utf-8")
@@ -35,12 +36,13 @@ def client_files_page() -> str:
     return text
 
 
-def _table(names: Iterable[str]) -> str:
+def table(model: type[BaseModel], names: Iterable[str]) -> str:
+    """The named fields of a model, each with its docstring. Raises NoSentence."""
     lines = ["| Key | Value | Without it | Meaning |", "| --- | --- | --- | --- |"]
     for name in names:
-        field = Client.model_fields[name]
+        field = model.model_fields[name]
         if not field.description:
-            message = f"{name} has no sentence: write a docstring under it in idp/oidc/clients.py"
+            message = f"{name} has no sentence: write a docstring under it in {model.__module__}"
             raise NoSentence(message)
         lines.append(f"| `{name}` | {_kind(field.annotation)} | {_default(field)} | {field.description} |")
     return "\n".join(lines)
@@ -79,8 +81,15 @@ def _default(field: FieldInfo) -> str:
     value = field.default
     if field.is_required():
         return "required"
-    if value is None or value in ("", (), frozenset()):
+    if (
+        field.default_factory is not None
+        or isinstance(value, BaseModel)
+        or value is None
+        or value in ("", (), frozenset())
+    ):
         return "—"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, timedelta):
+        return f'`"{write_duration(value)}"`'
     return _choices(value) if isinstance(value, tuple) else f"`{value}`"

@@ -15,6 +15,7 @@ from tools import conformance
 from tools.client_reference import client_files_page
 from tools.discovery_reference import discovery_page
 from tools.mail_reference import mails_page
+from tools.space_reference import spaces_page
 
 ROOT = Path(__file__).parent.parent
 SECRET_NAMES = {"secret_key", "pepper"}
@@ -108,6 +109,7 @@ FILES = {
     "docs/reference/errors.md": errors_page,
     "docs/reference/settings.md": settings_page,
     "docs/reference/client-files.md": client_files_page,
+    "docs/reference/spaces.md": spaces_page,
     "docs/reference/discovery.md": discovery_page,
     "docs/reference/conformance.md": conformance.page,
     "docs/reference/mails.md": mails_page,
