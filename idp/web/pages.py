@@ -53,6 +53,12 @@ def blueprint(kit: Kit) -> Blueprint:
         contact = visit.space.legal.contact_of(name)
         return visit.page("texte.html", title=TEXTS[name], body_html=visit.space.text(name), contact=contact)
 
+    _add_looks(pages, kit)
+    kit.limit_pages(pages)
+    return pages
+
+
+def _add_looks(pages: Blueprint, kit: Kit) -> None:
     @pages.get("/theme/<name>.css")
     def theme(name: str) -> Response:
         return look.serve_theme(_space(kit, name), request.args.get("v", ""))
@@ -62,9 +68,6 @@ def blueprint(kit: Kit) -> Blueprint:
         # No space's name ends in « -dark ».
         space = _space(kit, name.removesuffix("-dark"))
         return look.serve_logo(space, request.args.get("v", ""), dark=name.endswith("-dark"))
-
-    kit.limit_pages(pages)
-    return pages
 
 
 def _space(kit: Kit, name: str) -> Space:
