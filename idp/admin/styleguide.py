@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response
 from wtforms import BooleanField, Form, PasswordField, StringField
 
 from idp.admin import tokens
@@ -10,6 +10,7 @@ from idp.authenticators import password_policy
 from idp.authenticators.password_policy import Profile
 from idp.captcha.guard import Guard
 from idp.core.errors import Problem
+from idp.core.themes import theme_css
 from idp.web.kit import Kit, Visit
 from idp.web.templates import FOLDER
 
@@ -88,7 +89,7 @@ def _components(visit: Visit, captcha: Guard) -> Response:
 
 def _foundations(visit: Visit) -> Response:
     sheet = (FOLDER / "static" / "parvis.css").read_text(encoding="utf-8")
-    theme = render_template("theme.css", space=visit.space)
+    theme = theme_css(visit.space.colours)
     light = tokens.light_of(sheet) | tokens.light_of(theme)
     dark = tokens.dark_of(sheet) | tokens.dark_of(theme)
     return visit.page(

@@ -7,10 +7,8 @@ from flask import Response
 
 from idp.core.spaces import Space
 from idp.core.themes import theme_css
+from idp.web.assets import FOR_GOOD
 
-FOR_GOOD = "public, max-age=31536000, immutable"
-# An address without the present mark: an older page, or another worker during an update.
-FOR_A_MOMENT = "public, max-age=300"
 # A logo drawn by strangers to this code: opened by itself it may run, load and be framed by nothing.
 LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
 
@@ -41,7 +39,8 @@ def serve_logo(space: Space, mark: str, *, dark: bool = False) -> Response:
 
 
 def _serve(content: str, kind: str, mark: str) -> Response:
-    lasting = FOR_GOOD if mark == _mark(content) else FOR_A_MOMENT
+    # An address without the present mark: an older page, or another worker during an update.
+    lasting = FOR_GOOD if mark == _mark(content) else "no-cache"
     return Response(content, mimetype=kind, headers={"Cache-Control": lasting})
 
 
