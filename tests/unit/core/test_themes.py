@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from idp.admin import tokens
 from idp.core import themes
 from idp.core.contrast import ratio
 from idp.core.spaces import BadSpace, Spaces
@@ -30,9 +31,13 @@ def colours(**changes) -> Colours:
     return Colours.model_validate({**light, **kept, "dark": {**dark, **changed}})
 
 
-def full(colour: str) -> str:
-    """`#fff` as `#ffffff`."""
-    return "#" + "".join(digit * 2 for digit in colour[1:]) if len(colour) == 4 else colour
+def grounds_of(found: dict[str, str]) -> dict[str, str]:
+    """The tokens that things stand on, each colour in six digits."""
+    return {
+        name: "#" + "".join(digit * 2 for digit in value[1:]) if len(value) == 4 else value
+        for name, value in found.items()
+        if name in {"paper", "ground"} or name.endswith("-ground")
+    }
 
 
 @pytest.mark.parametrize("pair", SHIPPED_PAIRS)
@@ -117,15 +122,10 @@ def test_decoration_is_free_and_a_band_of_its_own_is_not_needed():
 
 
 def test_the_grounds_that_are_checked_are_those_of_the_pages():
-    light, _, dark = PAGE_SHEET.read_text(encoding="utf-8").partition(DARK)
-    token = re.compile(r"--(paper|ground|[a-z]+-ground): (#[0-9a-f]{3,6});")
+    sheet = PAGE_SHEET.read_text(encoding="utf-8")
 
-    assert {name: full(value) for name, value in token.findall(light)} == {
-        ground.name: ground.light for ground in PAGE_GROUNDS
-    }
-    assert {name: full(value) for name, value in token.findall(dark)} == {
-        ground.name: ground.dark for ground in PAGE_GROUNDS
-    }
+    assert grounds_of(tokens.light_of(sheet)) == {ground.name: ground.light for ground in PAGE_GROUNDS}
+    assert grounds_of(tokens.dark_of(sheet)) == {ground.name: ground.dark for ground in PAGE_GROUNDS}
 
 
 def test_the_grounds_that_are_checked_are_those_of_the_mails():
