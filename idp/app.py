@@ -33,6 +33,7 @@ from idp.oidc.provider import Provider
 from idp.subjects.directory import DatabaseDirectory
 from idp.web import assets, browser, errors, security, templates
 from idp.web.kit import Kit
+from idp.web.language_views import blueprint as language_pages
 from idp.web.pages import blueprint as open_pages
 
 LARGEST_BODY = 64 * 1024
@@ -118,6 +119,7 @@ def _add_pages(app: Flask, parts: Parts) -> None:
     )
     app.register_blueprint(assets.blueprint())
     app.register_blueprint(open_pages(kit))
+    app.register_blueprint(language_pages(kit))
     app.register_blueprint(captcha_pages(kit))
     app.register_blueprint(login_pages(kit, login))
     app.register_blueprint(enrolment_pages(enrolments))

@@ -64,7 +64,7 @@ def _space() -> Space:
         title="Example",
         short_title="Example",
         populations=frozenset(),
-        help_phone="0",
+        help_phone="01 99 00 12 34",
         terms_version="1",
         colours=Colours(**grey.model_dump(), dark=dark),
     )

@@ -9,6 +9,7 @@ from idp.sessions import service as sessions
 from idp.sessions.service import LiveSession
 from idp.subjects import accounts, emails
 from idp.subjects.accounts import Account
+from idp.web import browser
 from idp.web.kit import Kit, Visit
 
 PATH = "/compte"
@@ -89,7 +90,7 @@ def _shown(visit: Visit, account: Account, row: TrustedDeviceRow) -> dict[str, o
     )
     return {
         "id": row.id,
-        "name": row.name,
+        "name": browser.name_in(visit.locale, row.name),
         "last_used": row.last_used_at.date(),
         "until": (row.created_at + rules.lifetime).date(),
         "current": here is not None and here.id == row.id,

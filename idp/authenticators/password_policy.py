@@ -11,6 +11,7 @@ from idp.authenticators.blocked_passwords import BlockedPasswords
 from idp.authenticators.password_strength import estimate
 from idp.authenticators.password_text import MAXIMUM, RAW_MAXIMUM, fold, normalise
 from idp.authenticators.password_trivial import is_trivial
+from idp.core.words import N_
 
 PERSONAL_MINIMUM = 4
 """A shorter name or word occurs by chance in good passwords; the number and the code count at any length."""
@@ -122,45 +123,47 @@ def strength(password: str, about: Personal) -> int:
 def describe(profile: Profile, *, accented: bool = False) -> tuple[RuleText, ...]:
     """The rules in French, for the list under the field and for the configuration endpoint."""
     shape = _CNIL_RULES if profile is Profile.CNIL_2022 else _LENGTH_RULES
-    letters = () if accented else (RuleText("no-accents", "pas de lettre accentuée (é, è, à, ç…)"),)
+    letters = () if accented else (RuleText("no-accents", N_("pas de lettre accentuée (é, è, à, ç…)")),)
     return (*shape, *letters, *_ALWAYS)
 
 
 _CNIL_RULES = (
-    RuleText("length-12", f"au moins 12 caractères ({MAXIMUM} au plus)"),
-    RuleText("upper", "une lettre majuscule"),
-    RuleText("lower", "une lettre minuscule"),
-    RuleText("digit", "un chiffre"),
-    RuleText("special", "un caractère spécial, comme ! ? * ou -"),
-    RuleText("length-14", "à partir de 14 caractères, trois de ces quatre sortes suffisent"),
-    RuleText("words-7", "ou bien, sans tout cela : une phrase d’au moins sept mots, séparés par des espaces"),
+    RuleText("length-12", N_("au moins 12 caractères (128 au plus)")),
+    RuleText("upper", N_("une lettre majuscule")),
+    RuleText("lower", N_("une lettre minuscule")),
+    RuleText("digit", N_("un chiffre")),
+    RuleText("special", N_("un caractère spécial, comme ! ? * ou -")),
+    RuleText("length-14", N_("à partir de 14 caractères, trois de ces quatre sortes suffisent")),
+    RuleText(
+        "words-7", N_("ou bien, sans tout cela : une phrase d’au moins sept mots, séparés par des espaces")
+    ),
 )
-_LENGTH_RULES = (RuleText("length-15", f"au moins 15 caractères ({MAXIMUM} au plus), ceux que vous voulez"),)
+_LENGTH_RULES = (RuleText("length-15", N_("au moins 15 caractères (128 au plus), ceux que vous voulez")),)
 _ALWAYS = (
-    RuleText("personal", "ni votre numéro, ni votre code d’accès, ni votre nom, ni votre adresse email"),
-    RuleText("trivial", "pas de répétition ni de suite, comme « aaaa », « 1234 » ou « azerty »"),
-    RuleText("common", "pas un mot de passe courant, comme « Motdepasse123! » ou « Soleil2026!! »"),
+    RuleText("personal", N_("ni votre numéro, ni votre code d’accès, ni votre nom, ni votre adresse email")),
+    RuleText("trivial", N_("pas de répétition ni de suite, comme « aaaa », « 1234 » ou « azerty »")),
+    RuleText("common", N_("pas un mot de passe courant, comme « Motdepasse123! » ou « Soleil2026!! »")),
 )
 
 SENTENCES: Mapping[Rule, str] = MappingProxyType({
-    Rule.EMPTY: "Choisissez un mot de passe.",
-    Rule.UNREADABLE: "Ce mot de passe contient un caractère invisible. Tapez-le au clavier, sans le copier.",
-    Rule.TOO_LONG: f"Ce mot de passe est trop long : {MAXIMUM} caractères au plus.",
-    Rule.TOO_SHORT: "Ce mot de passe est trop court : ajoutez des mots ou des signes.",
-    Rule.COMPOSITION: (
+    Rule.EMPTY: N_("Choisissez un mot de passe."),
+    Rule.UNREADABLE: N_("Ce mot de passe contient un caractère invisible. Tapez-le au clavier, sans le copier."),
+    Rule.TOO_LONG: N_("Ce mot de passe est trop long : 128 caractères au plus."),
+    Rule.TOO_SHORT: N_("Ce mot de passe est trop court : ajoutez des mots ou des signes."),
+    Rule.COMPOSITION: N_(
         "Ajoutez ce qui manque : une majuscule, une minuscule, un chiffre, un signe comme ! ou -. "
         "Vous pouvez aussi écrire une phrase d’au moins sept mots."
     ),
-    Rule.ACCENTED: (
+    Rule.ACCENTED: N_(
         "N’utilisez pas de lettre accentuée : elle est difficile à taper sur un autre clavier. "
         "Écrivez par exemple « e » au lieu de « é »."
     ),
-    Rule.PERSONAL: (
+    Rule.PERSONAL: N_(
         "N’utilisez ni votre numéro d’adhérent, ni votre code d’accès, ni votre nom, ni votre adresse : "
         "d’autres les connaissent."
     ),
-    Rule.TRIVIAL: "Ce mot de passe se répète ou suit l’ordre du clavier. Mélangez davantage.",
-    Rule.COMMON: (
+    Rule.TRIVIAL: N_("Ce mot de passe se répète ou suit l’ordre du clavier. Mélangez davantage."),
+    Rule.COMMON: N_(
         "Ce mot de passe est trop courant : il serait essayé en premier. "
         "Choisissez plusieurs mots sans rapport entre eux."
     ),

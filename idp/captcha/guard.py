@@ -4,12 +4,15 @@ from idp.captcha import service
 from idp.captcha.service import Block, CaptchaPolicy, Place
 from idp.captcha.verdict import CaptchaVerdict
 from idp.core.spaces import Space
+from idp.core.words import N_
 from idp.web.kit import Visit
 
 WORDS = {
-    CaptchaVerdict.WRONG: "Les caractères ne correspondent pas à l’image. Recopiez ceux de la nouvelle image.",
-    CaptchaVerdict.MISSING: "Recopiez les caractères de l’image.",
-    CaptchaVerdict.EXPIRED: "L’image a expiré. Recopiez les caractères de la nouvelle image.",
+    CaptchaVerdict.WRONG: N_(
+        "Les caractères ne correspondent pas à l’image. Recopiez ceux de la nouvelle image."
+    ),
+    CaptchaVerdict.MISSING: N_("Recopiez les caractères de l’image."),
+    CaptchaVerdict.EXPIRED: N_("L’image a expiré. Recopiez les caractères de la nouvelle image."),
 }
 
 

@@ -236,7 +236,8 @@ def _written(value: str, language: str, *, day_only: bool) -> str:
 
 def _words(language: str, space: Space) -> dict[str, str]:
     words = WORDS[language]
-    hours = words.hours.format(hours=space.help_hours) if space.help_hours else ""
+    hours = space.hours(language)
+    hours = words.hours.format(hours=hours) if hours else ""
     return {
         **asdict(words),
         "help": words.help.format(phone=space.help_phone.replace(" ", "\u00a0"), hours=hours),

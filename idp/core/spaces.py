@@ -78,6 +78,8 @@ class Space(Part):
     """The help line, on every page and mail: digits in groups."""
     help_hours: str = ""
     """When it answers, as it follows the number in a sentence."""
+    help_hours_en: str = ""
+    """The hours as the English pages say them; none are said there without it."""
     enrolment: bool = False
     """Whether members create their account by themselves."""
     captcha_login: Literal["always", "after-failures", "off"] | None = None
@@ -112,13 +114,17 @@ class Space(Part):
         """The name by which a mail's HTML shows the logo beside it (`cid:`)."""
         return CONTENT_ID
 
-    def text(self, name: str) -> str:
-        """A legal text of the space, as HTML."""
-        return self.texts.get(name, "")
+    def text(self, name: str, language: str = "fr") -> str:
+        """A legal text of the space, as HTML: `terms.html` in French, `terms.en.html` in English; empty without one."""
+        return self.texts.get(name if language == "fr" else f"{name}.{language}", "")
+
+    def hours(self, language: str) -> str:
+        """When the help line answers."""
+        return self.help_hours if language == "fr" else self.help_hours_en
 
     @property
     def terms_hash(self) -> str:
-        """SHA-256 of the terms' text: what was accepted can be proved later."""
+        """SHA-256 of the terms in French, which prevail in every language: what was accepted can be proved later."""
         return hashlib.sha256(self.terms_html.encode()).hexdigest()
 
 

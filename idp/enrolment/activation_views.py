@@ -6,6 +6,7 @@ from idp.authenticators.hash_gate import GateBusy
 from idp.authenticators.password import Passwords
 from idp.core import throttles
 from idp.core.errors import Problem
+from idp.core.words import N_
 from idp.enrolment import service
 from idp.enrolment.forms import ActivationForm
 from idp.enrolment.views import Enrolments, not_here, of_browser, sign_in_url, waiting_url, welcome_url
@@ -18,7 +19,7 @@ from idp.subjects.one_time import Purpose
 from idp.web.kit import Visit
 
 LONGEST_TOKEN = 64
-WRONG_PASSWORD = "Ce n’est pas le mot de passe choisi à l’inscription. Vérifiez-le, puis recommencez."
+WRONG_PASSWORD = N_("Ce n’est pas le mot de passe choisi à l’inscription. Vérifiez-le, puis recommencez.")
 
 
 def blueprint(parts: Enrolments) -> Blueprint:
@@ -81,6 +82,7 @@ class _Views:
 
 def _again(visit: Visit, token: str) -> Response:
     """A lapsed attempt starts again without retyping."""
+    visit.back = f"/inscription/activer/{token}"
     enrolment = _of_link(visit, token)
     has_account = accounts.by_member(visit.session, enrolment.member_id) is not None
     if has_account or enrolment.is_open(visit.now) or enrolment.voided_at is not None:
@@ -124,6 +126,7 @@ def _of_link(visit: Visit, token: str) -> Enrolment:
     if enrolment is None:
         raise Problem("P-1001")
     visit.space = visit.kit.spaces.get(enrolment.space) or visit.space
+    visit.prefer(enrolment.locale)
     return enrolment
 
 

@@ -6,16 +6,18 @@ from wtforms import BooleanField, Form, PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
 from idp.core.settings import Directory
+from idp.core.words import N_
 from idp.subjects import emails
 from idp.subjects.members import fold_access_code
 
-WRONG_EMAIL = "Cette adresse email n’est pas complète. Vérifiez-la, par exemple : bonjour@example.org."
-LONG = "Cette réponse est trop longue : vérifiez-la."
+WRONG_EMAIL = N_("Cette adresse email n’est pas complète. Vérifiez-la, par exemple : bonjour@example.org.")
+LONG = N_("Cette réponse est trop longue : vérifiez-la.")
 
 
 def _email_field() -> StringField:
     return StringField(
-        "Adresse email", [InputRequired("Écrivez votre adresse email."), Length(max=254, message=LONG)]
+        N_("Adresse email"),
+        [InputRequired(N_("Écrivez votre adresse email.")), Length(max=254, message=LONG)],
     )
 
 
@@ -39,33 +41,35 @@ class EnrolmentForm(EmailForm):
     """« Mes infos »."""
 
     member_number = StringField(
-        "Numéro d'adhérent",
+        N_("Numéro d'adhérent"),
         [
-            InputRequired("Écrivez votre numéro d’adhérent : il est sur vos courriers."),
+            InputRequired(N_("Écrivez votre numéro d’adhérent : il est sur vos courriers.")),
             Length(max=64, message=LONG),
         ],
     )
     access_code = StringField(
-        "Code d'accès extranet",
+        N_("Code d'accès extranet"),
         [
-            InputRequired("Écrivez votre code d’accès extranet : il est sur vos relevés."),
+            InputRequired(N_("Écrivez votre code d’accès extranet : il est sur vos relevés.")),
             Length(max=64, message=LONG),
         ],
     )
     # Again, so that errors are told in the order of the page.
     email = _email_field()
-    password = PasswordField("Choisissez votre mot de passe", [InputRequired("Choisissez un mot de passe.")])
+    password = PasswordField(
+        N_("Choisissez votre mot de passe"), [InputRequired(N_("Choisissez un mot de passe."))]
+    )
     password_confirm = PasswordField(
-        "Confirmez le mot de passe",
+        N_("Confirmez le mot de passe"),
         [
-            InputRequired("Écrivez le mot de passe une seconde fois."),
-            EqualTo("password", "Les deux mots de passe sont différents. Écrivez-les à nouveau."),
+            InputRequired(N_("Écrivez le mot de passe une seconde fois.")),
+            EqualTo("password", N_("Les deux mots de passe sont différents. Écrivez-les à nouveau.")),
         ],
     )
-    captcha = StringField("Recopiez les caractères de l’image")
+    captcha = StringField(N_("Recopiez les caractères de l’image"))
     terms = BooleanField(
-        "J'accepte les conditions générales d'utilisation",
-        [InputRequired("Pour créer votre compte, acceptez les conditions générales d’utilisation.")],
+        N_("J'accepte les conditions générales d'utilisation"),
+        [InputRequired(N_("Pour créer votre compte, acceptez les conditions générales d’utilisation."))],
     )
 
     def set_patterns(self, directory: Directory) -> "EnrolmentForm":
@@ -82,13 +86,13 @@ class EnrolmentForm(EmailForm):
         """Digits, as printed."""
         del field
         if re.fullmatch(self._directory.member_number_pattern, self.number) is None:
-            message = "Le numéro d’adhérent se compose de chiffres seulement, par exemple : 1234567."
+            message = N_("Le numéro d’adhérent se compose de chiffres seulement, par exemple : 1234567.")
             raise ValidationError(message)
 
     def validate_access_code(self, field: StringField) -> None:
         """Letters, whatever the case, spaces and hyphens."""
         if re.fullmatch(self._directory.access_code_pattern, fold_access_code(field.data or "")) is None:
-            message = "Le code d’accès se compose de lettres seulement, par exemple : abcdefgh."
+            message = N_("Le code d’accès se compose de lettres seulement, par exemple : abcdefgh.")
             raise ValidationError(message)
 
 
@@ -96,6 +100,9 @@ class ActivationForm(Form):
     """The password just chosen, where the link is opened in another browser."""
 
     password = PasswordField(
-        "Mot de passe",
-        [InputRequired("Écrivez le mot de passe que vous venez de choisir."), Length(max=1000, message=LONG)],
+        N_("Mot de passe"),
+        [
+            InputRequired(N_("Écrivez le mot de passe que vous venez de choisir.")),
+            Length(max=1000, message=LONG),
+        ],
     )

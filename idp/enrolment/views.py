@@ -9,10 +9,11 @@ from flask import Blueprint, Response
 from idp.authenticators import password_policy
 from idp.authenticators.hash_gate import GateBusy
 from idp.authenticators.password import Passwords
-from idp.authenticators.password_policy import Personal, Profile
+from idp.authenticators.password_policy import Personal, Profile, RuleText
 from idp.captcha.guard import Guard
 from idp.core import outbox
 from idp.core.errors import CATALOGUE, Problem
+from idp.core.words import N_
 from idp.enrolment import service
 from idp.enrolment.forms import EmailForm, EnrolmentForm
 from idp.enrolment.service import Refusal, Wait
@@ -22,15 +23,21 @@ from idp.login.interaction import Interaction
 from idp.subjects import emails, enrolments
 from idp.subjects.directory import DirectoryUnavailable, MemberDirectory, RegisteredMember
 from idp.subjects.enrolments import Enrolment
+from idp.web import words
 from idp.web.kit import Kit, Visit
 
 # Often enough to notice, seldom enough for a screen reader to finish its sentence.
 REFRESH = timedelta(seconds=15)
-BUSY = f"{CATALOGUE['P-5004'].member} (P-5004)"
-WRONG_PAIR = "Le numéro d’adhérent et le code d’accès ne vont pas ensemble. Vérifiez-les sur votre courrier."
-TOO_MANY = "Vous avez commencé plusieurs inscriptions aujourd’hui. Ouvrez le dernier email reçu, ou recommencez demain."
+BUSY = CATALOGUE["P-5004"]
+WRONG_PAIR = N_(
+    "Le numéro d’adhérent et le code d’accès ne vont pas ensemble. Vérifiez-les sur votre courrier."
+)
+TOO_MANY = N_(
+    "Vous avez commencé plusieurs inscriptions aujourd’hui. Ouvrez le dernier email reçu, ou recommencez demain."
+)
+TOO_SOON = N_("Trop d’essais. Attendez %(wait)s, puis recommencez.")
+NAMES = N_("Le mot de passe ne doit contenir ni votre nom, ni votre prénom.")
 WAITING = "/inscription/validation"
-NAMES = "Le mot de passe ne doit contenir ni votre nom, ni votre prénom."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +77,7 @@ class Enrolments:
             form=form,
             hidden=named,
             captcha=self.captcha.offer(visit, back=f"/inscription?{urlencode(named)}"),
-            rules=password_policy.describe(
-                Profile(visit.kit.settings.password.profile),
-                accented=visit.kit.settings.password.accented_letters,
-            ),
+            rules=_rules(visit),
             strength=_strength(form),
             terms_url=f"/cgu?espace={visit.space.name}",
             sign_in_url=sign_in_url(visit, origin.handle),
@@ -92,7 +96,7 @@ class Enrolments:
         except GateBusy as busy:
             # Nothing was begun: the day's attempt is given back, and the form stays filled in.
             service.give_back(visit, member.id)
-            form.form_errors.append(BUSY)
+            form.form_errors.append(f"{visit.say(BUSY.member)} ({BUSY.number})")
             return visit.busy(self.first_page(visit, form, origin), busy.retry_after)
         enrolment = service.begin(
             visit,
@@ -145,8 +149,8 @@ class Enrolments:
             raise Problem("P-5003", detail="member directory", retry_after=timedelta(minutes=1)) from silent
         match found:
             case Wait(delay):
-                seconds = round(delay.total_seconds()) + 1
-                form.member_number.errors = [f"Trop d’essais. Attendez {seconds} secondes, puis recommencez."]
+                wait = words.duration(delay.total_seconds() + 1, visit.locale)
+                form.member_number.errors = [visit.say(TOO_SOON, wait=wait)]
                 return None
             case Refusal():
                 form.member_number.errors = [WRONG_PAIR]
@@ -259,6 +263,7 @@ def of_browser(visit: Visit) -> Enrolment | None:
     enrolment = enrolments.newest_of_browser(visit.session, activation.browsers_of(visit))
     if enrolment is not None:
         visit.space = visit.kit.spaces.get(enrolment.space) or visit.space
+        visit.prefer(enrolment.locale)
     return enrolment
 
 
@@ -273,6 +278,7 @@ def _origin(visit: Visit) -> Origin:
     visit.space = visit.kit.spaces.get(space if row is None else row.asked.space) or visit.space
     if row is None:
         return Origin()
+    visit.prefer(row.asked.ui_locales)
     live = interactions.find(visit.session, row.id, browser=visit.browser, now=visit.now)
     own = live or interactions.unproved(visit.session, row.id, browser=visit.browser)
     if own is None and visit.is_first_request:
@@ -296,9 +302,17 @@ def _strength(form: EnrolmentForm) -> int | None:
     return password_policy.strength(typed, about) if typed else None
 
 
+def _rules(visit: Visit) -> list[RuleText]:
+    """The password's rules, for the list under its field."""
+    settings = visit.kit.settings.password
+    rules = password_policy.describe(Profile(settings.profile), accented=settings.accented_letters)
+    return [RuleText(rule.id, visit.say(rule.text)) for rule in rules]
+
+
 def _waiting_page(visit: Visit, enrolment: Enrolment, form: EmailForm) -> Response:
     delivery = outbox.status(visit.session, enrolment.outbox_id) if enrolment.outbox_id else "queued"
     correcting = "corriger" in visit.request.args or visit.request.method == "POST"
+    visit.back = f"{waiting_url(enrolment)}&corriger=1" if correcting else None
     return visit.page(
         "validation.html",
         address=enrolment.email if activation.is_own(visit, enrolment) else emails.mask(enrolment.email),

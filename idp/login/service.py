@@ -157,6 +157,7 @@ def _result(visit: Visit, interaction: Interaction) -> Finished:
 
 def _enter_space(visit: Visit, demand: Demand) -> None:
     visit.space = visit.kit.spaces[demand.space]
+    visit.prefer(demand.ui_locales)
     if demand.redirect_uri is not None:
         visit.send_forms_to(demand.redirect_uri)
 

@@ -90,6 +90,7 @@ def _interaction(visit: Visit) -> Interaction:
         )
     demand = found.asked
     visit.space = visit.kit.spaces[demand.space]
+    visit.prefer(demand.ui_locales)
     target = demand.redirect_uri or visit.kit.door_of(visit.session, visit.space)
     if target is not None:
         visit.send_forms_to(target)

@@ -49,6 +49,7 @@ class Authorization:
             case Refused():
                 return answers.error(visit, found)
             case AuthorizationRequest():
+                visit.prefer(found.ui_locales)
                 return self._decide(visit, found, snapshot)
 
     def _read(
@@ -88,8 +89,8 @@ class Authorization:
             "oidc/consentement.html",
             hidden={"i": handle, "shown": consent.seal_of(request)},
             client_name=request.client.client_name,
-            wishes=consent.Wish.of(request).words(),
-            links=consent.links_of(request.client),
+            wishes=consent.Wish.of(request).words(visit.say),
+            links=[(address, visit.say(words)) for address, words in consent.links_of(request.client)],
             full_name=f"{profile.given_name} {profile.family_name}".strip(),
             masked_address=emails.mask(profile.email),
         )

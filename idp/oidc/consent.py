@@ -1,12 +1,14 @@
 """Consent: what a third party asks to know, in the member's words, and whether it was allowed before."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from idp.core import secrets
+from idp.core.words import N_
 from idp.oidc import claims, grants
 from idp.oidc.clients import Client
 from idp.oidc.requests import AuthorizationRequest, Prompt
@@ -15,23 +17,26 @@ from idp.subjects import consents
 
 PATH = "/consentement"
 OF_SCOPE = {
-    "openid": "Savoir que c’est bien vous, par un identifiant de votre compte",
-    "profile": "Votre nom, votre prénom et votre date de naissance",
-    "email": "Votre adresse email",
-    "member": "Votre numéro d’adhérent",
-    claims.MEMBER_DATA: "Vos remboursements, votre contrat, votre carte, vos devis, vos messages et vos documents",
-    claims.OFFLINE: "Garder cet accès après votre déconnexion, sans que vous soyez là",
+    "openid": N_("Savoir que c’est bien vous, par un identifiant de votre compte"),
+    "profile": N_("Votre nom, votre prénom et votre date de naissance"),
+    "email": N_("Votre adresse email"),
+    "member": N_("Votre numéro d’adhérent"),
+    claims.MEMBER_DATA: N_(
+        "Vos remboursements, votre contrat, votre carte, vos devis, vos messages et vos documents"
+    ),
+    claims.OFFLINE: N_("Garder cet accès après votre déconnexion, sans que vous soyez là"),
 }
 OF_CLAIM = {
-    "name": "Votre nom et votre prénom",
-    "given_name": "Votre prénom",
-    "family_name": "Votre nom",
-    "birthdate": "Votre date de naissance",
-    "email": "Votre adresse email",
-    "email_verified": "Si votre adresse email a été vérifiée",
-    "member_number": "Votre numéro d’adhérent",
-    "population": "Votre situation à la mutuelle (adhérent, professionnel ou élu)",
+    "name": N_("Votre nom et votre prénom"),
+    "given_name": N_("Votre prénom"),
+    "family_name": N_("Votre nom"),
+    "birthdate": N_("Votre date de naissance"),
+    "email": N_("Votre adresse email"),
+    "email_verified": N_("Si votre adresse email a été vérifiée"),
+    "member_number": N_("Votre numéro d’adhérent"),
+    "population": N_("Votre situation à la mutuelle (adhérent, professionnel ou élu)"),
 }
+OTHER_SCOPE = N_("L’accès « %(scope)s » aux services de votre mutuelle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +52,12 @@ class Wish:
         single = {*request.wanted.id_token, *request.wanted.userinfo}
         return cls(frozenset(request.scopes), frozenset(single - claims.names_of(request.scopes)))
 
-    def words(self) -> list[str]:
-        """One line for each thing, in the order of the page."""
-        known = [text for scope, text in OF_SCOPE.items() if scope in self.scopes]
-        single = [text for name, text in OF_CLAIM.items() if name in self.claims]
+    def words(self, say: Callable[..., str]) -> list[str]:
+        """One line for each thing, in the order of the page, as the visit's `say` puts it."""
+        known = [say(text) for scope, text in OF_SCOPE.items() if scope in self.scopes]
+        single = [say(text) for name, text in OF_CLAIM.items() if name in self.claims]
         others = sorted(self.scopes - OF_SCOPE.keys())
-        return [*known, *single, *(f"L’accès « {scope} » aux services de votre mutuelle" for scope in others)]
+        return [*known, *single, *(say(OTHER_SCOPE, scope=scope) for scope in others)]
 
 
 def seal_of(request: AuthorizationRequest) -> str:
@@ -85,5 +90,5 @@ def take_back(session: Session, account_id: str, client_id: str, *, now: datetim
 
 def links_of(client: Client) -> list[tuple[str, str]]:
     """What the third party says of itself: address and words."""
-    named = ((client.policy_uri, "Confidentialité"), (client.tos_uri, "Conditions d’utilisation"))
+    named = ((client.policy_uri, N_("Confidentialité")), (client.tos_uri, N_("Conditions d’utilisation")))
     return [(address, words) for address, words in named if address is not None]

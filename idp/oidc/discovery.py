@@ -15,6 +15,7 @@ from idp.oidc.provider import Provider
 from idp.oidc.registration import PATH as REGISTRATION
 from idp.oidc.requests import Prompt, ResponseMode
 from idp.sessions import assurance
+from idp.web.words import LANGUAGES
 
 OPENID_CONFIGURATION = "/.well-known/openid-configuration"
 AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
@@ -85,7 +86,7 @@ def metadata(settings: Settings) -> dict[str, object]:
         "request_uri_parameter_supported": False,
         "prompt_values_supported": [prompt.value for prompt in Prompt],
         "display_values_supported": ["page"],
-        "ui_locales_supported": ["fr"],
+        "ui_locales_supported": list(LANGUAGES),
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,

@@ -27,6 +27,7 @@ class Wish:
     sub: str
     redirect_uri: str | None
     state: str | None
+    ui_locales: str
 
     @property
     def return_address(self) -> str | None:
@@ -90,13 +91,15 @@ class Logout:
         address = parameters.get("post_logout_redirect_uri")
         if client is None or (address is not None and address not in client.post_logout_redirect_uris):
             return None
-        return Wish(client, hint.sub, address, parameters.get("state"))
+        return Wish(client, hint.sub, address, parameters.get("state"), parameters.get("ui_locales", ""))
 
     def _is_of(self, wish: Wish, live: LiveSession) -> bool:
         return claims.subject_of(wish.client, live.account_id, vault=self._provider.vault) == wish.sub
 
     def _enter_space(self, visit: Visit, wish: Wish | None) -> LiveSession | None:
         """The session to end, and its page in the look of the client that asks, or else of the session's own space."""
+        if wish is not None and wish.ui_locales:
+            visit.prefer(wish.ui_locales)
         secret = visit.cookie(signing_in.SESSION)
         live = None if secret is None else sessions.to_end(visit.session, secret)
         if wish is not None:
@@ -122,6 +125,7 @@ class Logout:
     def _leave(self, visit: Visit, wish: Wish | None) -> Response:
         if wish is not None and wish.return_address is not None:
             return visit.see_other(wish.return_address)
+        visit.back = PATH
         return visit.page("deconnexion.html", mode="done", home_url="/")
 
 

@@ -6,19 +6,33 @@ from ipaddress import ip_address, ip_network
 from flask import request
 from ua_parser import parse
 
+from idp.core.words import N_
+from idp.web.words import say
+
 LONGEST_AGENT = 400
 IPV4_PREFIX = 24
 IPV6_PREFIX = 48
 EDGE_IPV6_PREFIX = 64
+NAME = N_("%(browser)s sur %(system)s")
+NO_BROWSER = N_("Navigateur")
+NO_SYSTEM = N_("appareil inconnu")
 
 
 @lru_cache(maxsize=2048)
 def name(user_agent: str) -> str:
-    """The browser and system in words, such as « Chrome sur Android »."""
+    """The browser and system, such as « Chrome sur Android »: the form that is kept, whoever reads it later."""
     found = parse(user_agent[:LONGEST_AGENT])
-    family = found.user_agent.family if found.user_agent else "Navigateur"
-    system = found.os.family if found.os else "appareil inconnu"
-    return f"{family} sur {system}"
+    family = found.user_agent.family if found.user_agent else NO_BROWSER
+    system = found.os.family if found.os else NO_SYSTEM
+    return NAME % {"browser": family, "system": system}
+
+
+def name_in(language: str, name: str) -> str:
+    """A kept name in the words of this reader, such as "Chrome on Android"."""
+    family, joined, system = name.rpartition(" sur ")
+    if not joined:
+        return name
+    return say(NAME, language, browser=say(family, language), system=say(system, language))
 
 
 def edge_key() -> str:

@@ -14,8 +14,10 @@ from werkzeug.exceptions import HTTPException
 
 from idp.core import secrets
 from idp.core.errors import CATALOGUE, Entry, Problem
+from idp.core.words import N_
 from idp.web import security
 from idp.web.kit import Kit, WayOn, browser_secret
+from idp.web.languages import language_of_request
 
 log = structlog.get_logger(__name__)
 
@@ -35,15 +37,16 @@ OF_STATUS = {
 # RFC 6749 section 5.2 has no word for an outage; section 4.1.2.1 has these two.
 OAUTH_WORD = {503: "temporarily_unavailable", 500: "server_error"}
 A_MINUTE = timedelta(minutes=1)
-START = "Recommencer la connexion"
-RETRY = "Réessayer"
-BACK = "Revenir à la page"
-HOME = "Retour à l'accueil"
+START = N_("Recommencer la connexion")
+RETRY = N_("Réessayer")
+BACK = N_("Revenir à la page")
+HOME = N_("Retour à l'accueil")
+GO_ON = N_("Continuer")
 # The failures after which a sign-in begins again, and those after which the same page may well work.
-BEGIN_AGAIN = {"P-2002": START, "P-2003": START, "P-2007": "Continuer", "P-3004": START}
+BEGIN_AGAIN = {"P-2002": START, "P-2003": START, "P-2007": GO_ON, "P-3004": START}
 PAGE_AGAIN = {
     "P-2003": RETRY,
-    "P-2008": "Continuer",
+    "P-2008": GO_ON,
     "P-4000": BACK,
     "P-4001": BACK,
     "P-4013": BACK,
@@ -118,10 +121,7 @@ def _page(kit: Kit, entry: Entry, retry_after: timedelta | None) -> str:
     space = way.space if way is not None else kit.spaces.get(_given("espace")) or kit.spaces.default
     return render_template(
         "error.html",
-        space=space,
-        locale="fr",
-        theme_url=kit.theme_url(space),
-        csrf_token="",
+        **kit.globals_of(space, language_of_request(request), browser=_browser()),
         number=entry.number,
         title=entry.title,
         message=entry.member,
@@ -146,16 +146,19 @@ def _way_on(kit: Kit, entry: Entry) -> WayOn | None:
     """Where the member came from. A database that just failed, or a flood that was just stopped, is not asked."""
     if entry.number in UNASKED:
         return None
-    secret = browser_secret()
-    browser = secrets.fingerprint(secret) if secret is not None else ""
     session = kit.database.open()
     try:
-        return kit.way_on(session, _given("i"), browser)
+        return kit.way_on(session, _given("i"), _browser() or "")
     except SQLAlchemyError as failure:
         log.warning("way_on.unknown", kind=type(failure).__name__)
         return None
     finally:
         session.close()
+
+
+def _browser() -> str | None:
+    secret = browser_secret()
+    return secrets.fingerprint(secret) if secret is not None else None
 
 
 def _same_page(entry: Entry) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import structlog
 from flask import Blueprint, Request, Response, render_template, request
@@ -15,6 +15,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
+from wtforms import Form
 
 from idp.core import audit, outbox, secrets
 from idp.core.clock import Clock
@@ -24,7 +25,7 @@ from idp.core.secrets import Vault
 from idp.core.settings import Settings
 from idp.core.signed import Signer
 from idp.core.spaces import Space, Spaces
-from idp.web import browser, look, security
+from idp.web import browser, languages, look, security, words
 
 log = structlog.get_logger(__name__)
 
@@ -74,14 +75,37 @@ class Visit(Call):
     browser: str
     network: str
     space: Space
-    locale: str = "fr"
+    locale: str = words.SOURCE
     is_first_request: bool = False
     """Whether the browser brought no cookie of ours."""
     cookies: list[security.Cookie] = field(default_factory=list)
     form_targets: list[str] = field(default_factory=list)
+    back: str | None = None
+    """Where the language switch leads, when the page's own address only takes forms."""
+
+    def say(self, sentence: str, **values: str) -> str:
+        """A sentence in the language of this visit, with its values."""
+        return words.say(sentence, self.locale, **values)
+
+    def prefer(self, locales: str) -> None:
+        """Speak the first language of a sign-in's `ui_locales` that we know, unless the member chose one.
+
+        Help, legal texts and errors have no sign-in: they follow by a cookie, until another sign-in begins.
+        """
+        if languages.chosen(self.request) is not None:
+            return
+        wanted = languages.first_known(locales.split())
+        self.locale = wanted or languages.language_of_browser(self.request)
+        if wanted is not None and wanted != languages.language_of_request(self.request):
+            self.set_cookie(languages.OF_SERVICE, wanted)
+        elif wanted is None and self.cookie(languages.OF_SERVICE) is not None:
+            self.drop_cookie(languages.OF_SERVICE)
 
     def page(self, template: str, status: int = 200, **context: Any) -> Response:  # noqa: ANN401 (template context)
         """Render a page; nothing of it may be stored by the browser or by anything on the way."""
+        for part in context.values():
+            if isinstance(part, Form):
+                words.say_form(part, self.locale)
         body = render_template(template, **self.kit.page_globals(self), **context)
         response = Response(body, status)
         response.headers["Content-Security-Policy"] = security.csp(self.form_targets)
@@ -126,12 +150,16 @@ class Visit(Call):
             now=self.now,
             kind=kind,
             recipient=recipient,
-            context={"time": self.now.isoformat(), "device": self.device_name, **(context or {})},
+            context=self._mail_context(context or {}),
             cause=cause,
             space=self.space.name,
             locale=self.locale,
             expires_at=expires_at,
         )
+
+    def _mail_context(self, context: Mapping[str, str]) -> dict[str, str]:
+        about = {"time": self.now.isoformat(), "device": self.device_name, **context}
+        return {**about, "device": browser.name_in(self.locale, about["device"])}
 
     def audit(self, event: str, account_id: str | None = None, **facts: str | int | bool) -> None:
         """Record a security event in this request's transaction."""
@@ -147,7 +175,7 @@ class Visit(Call):
 
     @property
     def device_name(self) -> str:
-        """The browser in words for a person, such as « Chrome sur Android »."""
+        """The browser as it is kept, such as « Chrome sur Android »; `browser.name_in` makes it readable to others."""
         return browser.name(self.request.headers.get("User-Agent", ""))
 
 
@@ -237,6 +265,7 @@ class Kit:
             browser=secrets.fingerprint(secret),
             network=browser.network(request.remote_addr or ""),
             space=self.spaces.default,
+            locale=languages.language_of_request(request),
             is_first_request=is_first,
         )
 
@@ -260,10 +289,6 @@ class Kit:
             session.close()
         return response
 
-    def csrf_token(self, visit: Visit) -> str:
-        """The token for the forms of this browser's page."""
-        return self._csrf.sign(visit.browser)
-
     def _protect(self, secret: str | None) -> None:
         """Refuse a form that another site sent, or that a page of another browser carried."""
         if secret is None:
@@ -282,14 +307,29 @@ class Kit:
         return look.theme_url(space)
 
     def page_globals(self, visit: Visit) -> Mapping[str, Any]:
-        """What every template knows."""
+        """What the templates of a visit know."""
+        shared = self.globals_of(visit.space, visit.locale, browser=visit.browser)
+        return {**shared, "back": visit.back or _own_address()}
+
+    def globals_of(self, space: Space, locale: str, *, browser: str | None) -> dict[str, Any]:
+        """What every template knows; a browser without our cookie can send no form, nor switch the language."""
         return {
-            "space": visit.space,
-            "locale": visit.locale,
-            "theme_url": self.theme_url(visit.space),
-            "csrf_token": self.csrf_token(visit),
-            "request_path": request.full_path.rstrip("?"),
+            "space": space,
+            "locale": locale,
+            "theme_url": self.theme_url(space),
+            "csrf_token": "" if browser is None else self._csrf.sign(browser),
+            "languages": [] if browser is None else languages.switch(locale),
+            "back": request.full_path.rstrip("?"),
         }
+
+
+def _own_address() -> str:
+    """The address by which this page is looked at again; a form's answer knows its sign-in by its field."""
+    address = request.full_path.rstrip("?")
+    handle = request.form.get("i")
+    if handle is None or "i" in request.args:
+        return address
+    return f"{address}{'&' if '?' in address else '?'}{urlencode({'i': handle})}"
 
 
 def browser_secret() -> str | None:

@@ -4,13 +4,15 @@ from flask import Blueprint, Response, request
 
 from idp.core.errors import Problem
 from idp.core.spaces import Space
+from idp.core.words import N_
 from idp.web import look
 from idp.web.kit import Kit, Visit
+from idp.web.words import SOURCE
 
 TEXTS = {
-    "mentions-legales": "Mentions légales",
-    "confidentialite": "Protection de vos données",
-    "accessibilite": "Accessibilité",
+    "mentions-legales": N_("Mentions légales"),
+    "confidentialite": N_("Protection de vos données"),
+    "accessibilite": N_("Accessibilité"),
 }
 
 
@@ -21,11 +23,7 @@ def blueprint(kit: Kit) -> Blueprint:
     @pages.get("/")
     @kit.visit
     def choose(visit: Visit) -> Response:
-        doors = [
-            {"title": space.short_title, "description": _description(space), "url": _door(visit, space)}
-            for space in kit.spaces
-        ]
-        return visit.page("choose_space.html", doors=doors)
+        return visit.page("choose_space.html", doors=_doors(visit))
 
     @pages.get("/aide")
     @kit.visit
@@ -41,17 +39,13 @@ def blueprint(kit: Kit) -> Blueprint:
     @kit.visit
     def terms(visit: Visit) -> Response:
         _of_space(visit)
-        title = "Conditions générales d’utilisation"
-        return visit.page(
-            "texte.html", title=title, body_html=visit.space.terms_html, contact=visit.space.legal.contact
-        )
+        return _legal_text(visit, "terms", N_("Conditions générales d’utilisation"))
 
     @pages.get("/<any('mentions-legales', confidentialite, accessibilite):name>")
     @kit.visit
     def text(visit: Visit, name: str) -> Response:
         _of_space(visit)
-        contact = visit.space.legal.contact_of(name)
-        return visit.page("texte.html", title=TEXTS[name], body_html=visit.space.text(name), contact=contact)
+        return _legal_text(visit, name, TEXTS[name])
 
     _add_looks(pages, kit)
     kit.limit_pages(pages)
@@ -70,6 +64,18 @@ def _add_looks(pages: Blueprint, kit: Kit) -> None:
         return look.serve_logo(space, request.args.get("v", ""), dark=name.endswith("-dark"))
 
 
+def _legal_text(visit: Visit, name: str, title: str) -> Response:
+    """A text of the space in the language of the visit, or in French where nobody translated it."""
+    translated = visit.space.text(name, visit.locale)
+    return visit.page(
+        "texte.html",
+        title=visit.say(title),
+        body_html=translated or visit.space.text(name),
+        body_language=visit.locale if translated else SOURCE,
+        contact=visit.space.legal.contact_of(name),
+    )
+
+
 def _space(kit: Kit, name: str) -> Space:
     space = kit.spaces.get(name)
     if space is None:
@@ -82,9 +88,20 @@ def _of_space(visit: Visit) -> Visit:
     return visit
 
 
+def _doors(visit: Visit) -> list[dict[str, str]]:
+    return [
+        {
+            "title": space.short_title,
+            "description": visit.say(_description(space)),
+            "url": _door(visit, space),
+        }
+        for space in visit.kit.spaces
+    ]
+
+
 def _door(visit: Visit, space: Space) -> str:
     return visit.kit.door_of(visit.session, space) or f"/connexion?espace={space.name}"
 
 
 def _description(space: Space) -> str:
-    return "Connexion ou création de compte" if space.enrolment else "Connexion, sur invitation"
+    return N_("Connexion ou création de compte") if space.enrolment else N_("Connexion, sur invitation")

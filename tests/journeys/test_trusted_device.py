@@ -30,7 +30,7 @@ def test_the_question_comes_after_the_code_with_the_date_of_its_end(browser, mai
     page = browser.submit(code=mailbox.last(to=member.email).code())
 
     assert page.h1 == "Souhaitez-vous enregistrer cet appareil comme appareil de confiance ?"
-    assert "10/06/2026" in page.words
+    assert "10 juin 2026" in page.words
     assert browser.has_button(YES)
     assert browser.has_button(NO)
 

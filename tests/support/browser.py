@@ -40,6 +40,10 @@ class Page:
         return squeeze(self.soup.h1.text) if self.soup.h1 else ""
 
     @property
+    def language(self) -> str:
+        return self.soup.html["lang"]
+
+    @property
     def words(self) -> str:
         """The words of the main part."""
         return squeeze(self.soup.main.get_text(" ")) if self.soup.main else ""
@@ -56,7 +60,7 @@ class Page:
         found = {}
         for field in self.soup.select("[aria-invalid]"):
             sentence = self.soup.find(id=f"{field['id']}-error").get_text(" ")
-            found[field["name"]] = squeeze(sentence).removeprefix("Erreur : ")
+            found[field["name"]] = squeeze(sentence).removeprefix("Erreur : ").removeprefix("Error: ")
         return found
 
     @property
@@ -93,10 +97,12 @@ class Page:
 class Browser:
     """One browser on one network."""
 
-    def __init__(self, app: Any, *, network: str = HOME, agent: str = FIREFOX) -> None:
+    def __init__(self, app: Any, *, network: str = HOME, agent: str = FIREFOX, speaks: str = "") -> None:
         self.parts = app.extensions["parvis"]
         self.network = network
         environment = {"wsgi.url_scheme": "https", "REMOTE_ADDR": network, "HTTP_USER_AGENT": agent}
+        if speaks:
+            environment["HTTP_ACCEPT_LANGUAGE"] = speaks
         self.client = TestApp(app, extra_environ=environment)
         self.page: Page
 

@@ -22,6 +22,8 @@ LOADED = (
     ("source", "srcset"),
     ("iframe", "src"),
 )
+# What no English page says, and no name of ours holds.
+FRENCH = re.compile(r"\b(le|la|les|votre|vos|vous|une|est|nous|pour|avec|dans|cette?)\b", re.IGNORECASE)
 # Another service is reached by a link only, and only where the installation's own services are.
 OUTER = re.compile(r"(tel:[+0-9]+|mailto:[^@\s?]+@[^@\s?]+|http://127\.0\.0\.1:800[012]/.*)")
 
@@ -35,10 +37,11 @@ def check_page(response: TestResponse, soup: BeautifulSoup) -> None:
     """Raise AssertionError with what is wrong with a page."""
     _check_headers(response)
     _check_headings(soup)
+    _check_words(soup)
     _check_fields(soup)
     _check_forms(soup)
     _check_addresses(soup)
-    assert not re.search(r"\{%|None</|Undefined", response.text), "a template shows through"
+    assert not re.search(r"\{%|None</|Undefined|Project-Id", response.text), "a template shows through"
 
 
 def _check_headers(response: TestResponse) -> None:
@@ -59,12 +62,27 @@ def _check_headings(soup: BeautifulSoup) -> None:
     assert soup.html["lang"] in {"fr", "en"}
     headings = soup.find_all("h1")
     assert len(headings) == 1, headings
-    title = squeeze(soup.title.text).removeprefix("Erreur : ")
+    title = squeeze(soup.title.text).removeprefix("Erreur : ").removeprefix("Error: ")
     heading = squeeze(headings[0].text)
     assert heading
     assert title.startswith(heading + " – Mutuelle Horizon – "), title
     has_errors = soup.select_one("[aria-invalid]") is not None
-    assert not has_errors or squeeze(soup.title.text).startswith("Erreur : "), "the title hides the error"
+    tells = squeeze(soup.title.text).startswith(("Erreur : ", "Error: "))
+    assert not has_errors or tells, "the title hides the error"
+
+
+def _check_words(soup: BeautifulSoup) -> None:
+    """Each language as it is written: its words, and the spaces at which no line may end."""
+    text = soup.body.get_text()
+    if soup.html["lang"] == "fr":
+        assert not (found := re.search(r".{0,30}(?: [:;?!»]|« )", text)), f"a line could end here: {found[0]}"
+        return
+    for kept in soup.select("[lang=fr]"):
+        text = text.replace(kept.get_text(), "")
+    assert not (found := re.search(r".{0,30}[\u00a0\u202f][:;?!»]|«\u00a0", text)), (
+        f"French spacing: {found[0]}"
+    )
+    assert not (found := FRENCH.search(text)), f"not in English: {text[max(0, found.start() - 40) :][:100]}"
 
 
 def _check_fields(soup: BeautifulSoup) -> None:

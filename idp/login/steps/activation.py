@@ -5,6 +5,7 @@ from typing import assert_never
 from flask import Response
 
 from idp.core import outbox
+from idp.core.words import N_
 from idp.login import activation
 from idp.login.forms import CodeForm
 from idp.login.interaction import Interaction
@@ -15,11 +16,15 @@ from idp.subjects.one_time import Refusal
 from idp.web.kit import Visit
 
 WORDS = {
-    Refusal.WRONG: "Ce code n’est pas le bon. Vérifiez-le dans le dernier email reçu.",
-    Refusal.EXPIRED: "Ce code n’est plus valable. Demandez un nouvel email.",
-    Refusal.EXHAUSTED: "Trop de codes ont été essayés. Demandez un nouvel email : il contiendra un autre code.",
-    NotActivated.LAPSED: "Ce code n’est plus valable. Demandez un nouvel email.",
-    NotActivated.IMPOSSIBLE: "Votre inscription ne peut pas être terminée en ligne. Appelez notre service d’aide.",
+    Refusal.WRONG: N_("Ce code n’est pas le bon. Vérifiez-le dans le dernier email reçu."),
+    Refusal.EXPIRED: N_("Ce code n’est plus valable. Demandez un nouvel email."),
+    Refusal.EXHAUSTED: N_(
+        "Trop de codes ont été essayés. Demandez un nouvel email : il contiendra un autre code."
+    ),
+    NotActivated.LAPSED: N_("Ce code n’est plus valable. Demandez un nouvel email."),
+    NotActivated.IMPOSSIBLE: N_(
+        "Votre inscription ne peut pas être terminée en ligne. Appelez notre service d’aide."
+    ),
 }
 
 

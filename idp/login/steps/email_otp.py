@@ -5,6 +5,7 @@ from flask import Response
 from idp.authenticators import email_code
 from idp.authenticators.email_code import Code, NotSent, Refusal, Transaction, Verified
 from idp.core.errors import Problem
+from idp.core.words import N_
 from idp.login import interaction as interactions
 from idp.login.forms import CodeForm
 from idp.login.interaction import Interaction
@@ -13,9 +14,9 @@ from idp.subjects import accounts, emails
 from idp.subjects.accounts import Account
 from idp.web.kit import Visit
 
-WRONG = "Ce code n’est pas le bon. Vérifiez-le dans le dernier email reçu."
+WRONG = N_("Ce code n’est pas le bon. Vérifiez-le dans le dernier email reçu.")
 NUMBERS = {"tries": "P-2004", "day": "P-2005", "frozen": "P-2006"}
-EXPIRED = "Ce code n’est plus valable. Demandez-en un autre."
+EXPIRED = N_("Ce code n’est plus valable. Demandez-en un autre.")
 
 
 class EmailOtp(Step):

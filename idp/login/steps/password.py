@@ -14,6 +14,7 @@ from idp.captcha.service import Place
 from idp.core import throttles
 from idp.core.errors import CATALOGUE
 from idp.core.secrets import BadSeal
+from idp.core.words import N_
 from idp.login import interaction as interactions
 from idp.login import proof
 from idp.login.forms import PasswordForm
@@ -26,8 +27,8 @@ from idp.subjects.members import Member
 from idp.web.kit import Visit
 
 # One sentence for unknown, wrong, pending and frozen.
-WRONG = "L’identifiant ou le mot de passe n’est pas le bon. Vérifiez-les, puis recommencez."
-BUSY = f"{CATALOGUE['P-5004'].member} (P-5004)"
+WRONG = N_("L’identifiant ou le mot de passe n’est pas le bon. Vérifiez-les, puis recommencez.")
+BUSY = CATALOGUE["P-5004"]
 REMEMBERED = "identifier"
 HOUR = timedelta(hours=1)
 
@@ -101,7 +102,7 @@ class Password(Step):
             verdict = self.tools.passwords.verify(typed, candidate.stored)
             upgraded = self.tools.passwords.hash(typed) if verdict.matches and verdict.needs_upgrade else None
         except GateBusy as busy:
-            form.form_errors.append(BUSY)
+            form.form_errors.append(f"{visit.say(BUSY.member)} ({BUSY.number})")
             return visit.busy(self._page(visit, interaction, form), busy.retry_after)
         if not _is_still_due(visit, interaction):
             # Meanwhile another request went on with this sign-in, or it is over: this answer joins nothing.

@@ -101,7 +101,7 @@ all("[data-refresh]", (waiting) => {
   }, waiting.dataset.refresh * 1000);
 });
 
-// « Changer le texte »: what was typed waits in this tab, passwords excepted.
+// « Changer le texte » and the language switch: what was typed waits in this tab, passwords excepted.
 all("[data-keeps]", (form) => {
   const key = "typed:" + location.pathname;
   const of = (field) => (field.type === "checkbox" ? "checked" : "value");
