@@ -60,6 +60,7 @@ def preview(
     It needs neither secrets nor a database.
     """  # noqa: D301 (click reads this one: what follows keeps its lines)
     from idp.core import mail_previews
+    from idp.core.logos import with_logo_inside
 
     if name is not None and folder is not None:
         raise click.UsageError("use NAME or --all, not both")
@@ -73,10 +74,10 @@ def preview(
     if name is None:
         _tell_names()
         return
-    rendered = mail_previews.sample(
-        _kind(name), space=_space(spaces, space), language=language, issuer=settings.issuer
-    )
-    shown = f"Subject: {rendered.subject}\n\n{rendered.text}" if as_text else rendered.html
+    look = _space(spaces, space)
+    rendered = mail_previews.sample(_kind(name), space=look, language=language, issuer=settings.issuer)
+    as_html = with_logo_inside(rendered.html, look.logo_png)
+    shown = f"Subject: {rendered.subject}\n\n{rendered.text}" if as_text else as_html
     if output is None:
         click.echo(shown, nl=not shown.endswith("\n"))
         return
@@ -113,6 +114,7 @@ def test(address: str, space: str | None, language: str) -> None:
             recipient=address,
             message_id=f"<{secrets.token()}@{sender.rpartition('@')[2]}>",
             written_at=now,
+            logo=look.logo_png,
         )
     except BadMailUrl as bad:
         raise click.ClickException(f"P-9001: {bad}") from None

@@ -5,6 +5,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from idp.core import mail_catalogue
+from idp.core.logos import with_logo_inside
 from idp.core.mail_templates import FOLDER, WORDS, Kind, Rendered, render
 from idp.core.spaces import Space, Spaces
 
@@ -26,7 +27,8 @@ def write(folder: Path, *, spaces: Spaces, issuer: str) -> int:
             shelf = folder / space.name / language
             shelf.mkdir(parents=True, exist_ok=True)
             for kind, mail in mails.items():
-                (shelf / f"{kind}.html").write_text(mail.html, encoding="utf-8")
+                shown = with_logo_inside(mail.html, space.logo_png)
+                (shelf / f"{kind}.html").write_text(shown, encoding="utf-8")
                 (shelf / f"{kind}.txt").write_text(mail.text, encoding="utf-8")
             shelves.append((space, language, mails))
     index = Environment(

@@ -36,7 +36,7 @@ def _not_dark(name: str) -> str:
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$"), AfterValidator(_not_dark)]
-Phone = Annotated[str, Field(pattern=r"^[+]?[0-9][0-9 ]{1,19}$")]
+Phone = Annotated[str, Field(pattern=r"^[+]?[0-9][0-9 ]{0,19}$")]
 
 
 class Legal(Part):
