@@ -7,7 +7,7 @@ from wtforms import BooleanField, Form, PasswordField, StringField
 
 from idp.admin import tokens
 from idp.authenticators import password_policy
-from idp.authenticators.password_policy import Profile
+from idp.authenticators.password_policy import Profile, RuleText
 from idp.captcha.guard import Guard
 from idp.core.errors import Problem
 from idp.core.themes import theme_css
@@ -78,7 +78,7 @@ def _components(visit: Visit, captcha: Guard) -> Response:
         plain=Samples(prefix="plain-"),
         filled=_filled(),
         wrong=_wrong(),
-        rules=password_policy.describe(Profile(visit.kit.settings.password.profile)),
+        rules=_rules(visit),
         captcha=captcha.offer(visit, back=PATH),
         wait=A_WAIT.total_seconds(),
         today=today,
@@ -100,6 +100,11 @@ def _foundations(visit: Visit) -> Response:
         steps=[(name, light[name]) for name in STEPS],
         rounds=[(name, light[name]) for name in ROUNDS],
     )
+
+
+def _rules(visit: Visit) -> list[RuleText]:
+    rules = password_policy.describe(Profile(visit.kit.settings.password.profile))
+    return [RuleText(rule.id, visit.say(rule.text)) for rule in rules]
 
 
 def _filled() -> Samples:

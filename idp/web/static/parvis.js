@@ -41,7 +41,7 @@ all("[data-rules-of]", (list) => {
   look();
 });
 
-// An estimate from 1 to 4: what repeats, or follows in order (abc, 321), adds little.
+// An estimate from 1 to 4: repeats and sequences add little.
 function strength(value) {
   const seen = new Set();
   const kinds = Object.values(classes).filter((kind) => kind.test(value)).length;
@@ -68,7 +68,7 @@ all("[data-strength-of]", (box) => {
   });
 });
 
-// Of a pasted sentence a code's digits stay.
+// A pasted code: digits only.
 all("[data-digits]", (input) => {
   input.addEventListener("paste", (event) => {
     const digits = event.clipboardData.getData("text").replace(/\D/g, "");
@@ -91,7 +91,7 @@ all("[data-countdown]", (line) => {
   }, 1000);
 });
 
-// The waiting page, while it is seen, is loaded again when there are news.
+// The waiting page is loaded again when there are news.
 all("[data-refresh]", (waiting) => {
   setInterval(async () => {
     if (document.hidden) return;
@@ -101,7 +101,7 @@ all("[data-refresh]", (waiting) => {
   }, waiting.dataset.refresh * 1000);
 });
 
-// « Changer le texte » and the language switch: what was typed waits in this tab, passwords excepted.
+// « Changer le texte », another language: what was typed waits in this tab.
 all("[data-keeps]", (form) => {
   const key = "typed:" + location.pathname;
   const of = (field) => (field.type === "checkbox" ? "checked" : "value");
