@@ -1,0 +1,183 @@
+"""One visit to a scene, and all that is found there."""
+
+import gzip
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Request
+
+from tests.browser.looks.scenes import Scene
+from tests.browser.looks.visitor import Visitor
+from tests.browser.looks.world import Served, World
+
+DESKTOP = {"width": 1280, "height": 900}
+PATIENCE = 15_000  # milliseconds
+PHONE = {"width": 320, "height": 640}
+PROBES = (Path(__file__).parent / "probes.js").read_text(encoding="utf-8")
+AXE = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
+# As a browser's setting of the text size does: pages measure in rem.
+TEXT_SIZE = """(factor) => {
+    const root = document.documentElement;
+    root.style.fontSize = factor === 1 ? "" : parseFloat(getComputedStyle(root).fontSize) * factor + "px";
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What a first visit to a page costs, its captcha excepted; sizes in bytes, the last three gzipped."""
+
+    requests: tuple[str, ...]
+    transferred: int
+    html: int
+    css: int
+    js: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was found on one scene; every list of complaints is empty on a good page."""
+
+    served: Served
+    heading: str
+    number: str
+    axe: Mapping[str, list[str]]
+    console: list[str]
+    sideways: list[str]
+    squeezed: list[str]
+    cramped: list[str]
+    borderless: list[str]
+    moving: list[str]
+    unprintable: list[str]
+    weight: Weight
+
+
+class Onlooker:
+    """A Chromium that goes from scene to scene, each time as somebody new."""
+
+    def __init__(self, browser: Browser, world: World) -> None:
+        self._world = world
+        self._context = browser.new_context(locale="fr-FR", viewport=DESKTOP, reduced_motion="reduce")
+        self._page = self._context.new_page()
+        self._page.set_default_timeout(PATIENCE)
+        self._axe = Axe().axe_script
+        self._visits = 0
+        self._requests: list[Request] = []
+        self._sizes: dict[str, int] = {}
+        self._complaints: list[str] = []
+        self._page.on("request", lambda request: self._requests.append(request))
+        self._page.on("console", lambda message: self._hear(message.type, message.text))
+        self._page.on("pageerror", lambda error: self._hear("error", str(error)))
+
+    def close(self) -> None:
+        self._context.close()
+
+    def visit(self, scene: Scene) -> Page:
+        """Go to a scene, as somebody whom nobody has seen before."""
+        self._visits += 1
+        visitor = Visitor(self._page, self._world, network=f"10.{self._visits // 250}.{self._visits % 250}.9")
+        self._requests.clear()
+        self._complaints.clear()
+        scene.go(visitor)
+        return self._page
+
+    def look(self, scene: Scene) -> Look:
+        """Go to a scene and look at it in every way."""
+        page = self.visit(scene)
+        served = self._world.served
+        number = page.locator(".reference")
+        page.evaluate(f"() => {{ window.probes = {PROBES} }}")
+        page.evaluate(self._axe)
+        findings: dict[str, Any] = {
+            "served": served,
+            "heading": page.locator("h1").inner_text(),
+            "number": number.inner_text() if number.count() else "",
+            "weight": self._weigh(),
+            "console": [text for text in self._complaints if not _is_of_status(text, served.status)],
+        }
+        light = self._ask_axe()
+        findings |= self._probe("moving", "cramped")
+        findings |= self._probe_enlarged()
+        page.emulate_media(media="print")
+        findings |= self._probe("unprintable")
+        page.emulate_media(media="screen", forced_colors="active")
+        findings |= self._probe("borderless")
+        page.emulate_media(forced_colors="none", color_scheme="dark")
+        page.set_viewport_size(PHONE)
+        findings |= self._probe("sideways")
+        findings["cramped"] += self._probe("cramped")["cramped"]
+        dark = self._ask_axe()
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size(DESKTOP)
+        return Look(axe={"light": light, "dark": dark}, **findings)
+
+    def _probe(self, *names: str) -> dict[str, list[str]]:
+        return self._page.evaluate(
+            "(names) => Object.fromEntries(names.map((name) => [name, probes[name]()]))", list(names)
+        )
+
+    def _probe_enlarged(self) -> dict[str, list[str]]:
+        """The text at twice its size, on a desktop."""
+        self._page.evaluate(TEXT_SIZE, 2)
+        found = self._probe("squeezed", "sideways")
+        self._page.evaluate(TEXT_SIZE, 1)
+        return {"squeezed": found["squeezed"] + found["sideways"]}
+
+    def _ask_axe(self) -> list[str]:
+        found = self._page.evaluate("(options) => axe.run(document, options)", AXE)
+        return [
+            f"{violation['id']}: {node['target'][0]}: {node['failureSummary']}"
+            for violation in found["violations"]
+            for node in violation["nodes"]
+        ]
+
+    def _hear(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning"}:
+            self._complaints.append(text)
+
+    def _weigh(self) -> Weight:
+        """The requests of the page that is open now, since its own document."""
+        documents = [n for n, each in enumerate(self._requests) if _brought_a_page(each)]
+        mine = [each for each in self._requests[documents[-1] :] if not _is_aside(each)]
+        bodies: dict[str, int] = {"document": 0, "stylesheet": 0, "script": 0}
+        for each in mine:
+            if each.resource_type in bodies:
+                bodies[each.resource_type] += len(gzip.compress(each.response().body(), 6))
+        for each in mine:
+            size = each.sizes()
+            came = size["responseHeadersSize"] + size["responseBodySize"]
+            # What this browser has in its cache by now came whole on its first visit.
+            self._sizes[each.url] = max(came, self._sizes.get(each.url, 0))
+        urls = {each.url for each in mine}
+        return Weight(
+            requests=tuple(sorted(urlsplit(url).path for url in urls)),
+            transferred=sum(self._sizes[url] for url in urls),
+            html=bodies["document"],
+            css=bodies["stylesheet"],
+            js=bodies["script"],
+        )
+
+
+def _brought_a_page(request: Request) -> bool:
+    if not request.is_navigation_request():
+        return False
+    response = request.response()
+    return response is not None and response.status != 204 and not 300 <= response.status < 400
+
+
+def _is_aside(request: Request) -> bool:
+    """The captcha, what was given up, and an answer that left the page where it was."""
+    if request.failure is not None or urlsplit(request.url).path.startswith("/captcha/"):
+        return True
+    return request.is_navigation_request() and not _brought_a_page(request)
+
+
+def _is_of_status(complaint: str, status: int) -> bool:
+    """Chromium notes the status of an error page as an error of its own."""
+    return status >= 400 and f"responded with a status of {status}" in complaint

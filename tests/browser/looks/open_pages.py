@@ -1,0 +1,51 @@
+"""The pages that anybody may read."""
+
+from functools import partial
+
+from tests.browser.looks.scenes import Part
+from tests.browser.looks.visitor import Visitor
+
+PART = Part("Pages that anybody may read")
+SPACES = ("adherent", "professionnel", "elu")
+TEXTS = {
+    "aide": "Help",
+    "cgu": "The terms of use",
+    "mentions-legales": "The legal notice",
+    "confidentialite": "The privacy notice",
+    "accessibilite": "The accessibility statement",
+}
+
+
+@PART.scene("espaces")
+def choice_of_space(visitor: Visitor) -> None:
+    """The choice of space."""
+    visitor.open("/")
+
+
+@PART.scene("acces-perdus")
+def lost_access(visitor: Visitor) -> None:
+    """« J'ai perdu mes accès de connexion »."""
+    visitor.open("/acces-perdus", espace="adherent")
+
+
+@PART.scene("acces-perdus-ouvert")
+def lost_access_opened(visitor: Visitor) -> None:
+    """The same with its answers open."""
+    visitor.open("/acces-perdus", espace="adherent")
+    for choice in visitor.page.locator("main summary").all():
+        choice.click()
+
+
+def _text(name: str, space: str, visitor: Visitor) -> None:
+    visitor.open(f"/{name}", espace=space)
+
+
+for text, caption in TEXTS.items():
+    for space in SPACES:
+        is_first = space == SPACES[0]
+        PART.add(
+            text if is_first else f"{text}-{space}",
+            f"{caption}, in the space `{space}`.",
+            partial(_text, text, space),
+            is_pictured=is_first,
+        )
