@@ -17,6 +17,8 @@ from idp.core.db import Database
 from idp.core.secrets import Vault
 
 PATIENCE = timedelta(seconds=20)
+LINK = r"^http\S+/inscription/activer/\S+$"
+CODE = r"^\d{3} ?\d{3}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,27 @@ class Member:
     email: str
     password: str = "Ardoise!Prairie27"
 
+    def read_captcha(self) -> str:
+        """What is in the picture."""
+        return self.demo.captcha_answer(self.page.locator(".captcha img").get_attribute("src") or "")
+
     def copy_captcha(self) -> None:
         """Read the picture and type it."""
-        source = self.page.locator(".captcha img").get_attribute("src") or ""
-        self.page.fill("input[name=captcha]", self.demo.captcha_answer(source))
+        self.page.fill("input[name=captcha]", self.read_captcha())
+
+    def activation_link(self) -> str:
+        """The link of the mail."""
+        text = self.demo.mail(self.email, holding=LINK)
+        found = re.search(LINK, text, re.MULTILINE)
+        assert found is not None
+        return found[0]
+
+    def mailed_code(self) -> str:
+        """The code of the mail."""
+        text = self.demo.mail(self.email, holding=CODE)
+        found = re.search(CODE, text, re.MULTILINE)
+        assert found is not None
+        return found[0]
 
     def enrol(self) -> None:
         """« Mes infos »."""
@@ -102,10 +121,7 @@ class Member:
 
     def activate(self) -> None:
         """Open the link of the mail and press its button."""
-        text = self.demo.mail(self.email, holding=r"^http\S+/inscription/activer/\S+$")
-        link = re.search(r"^http\S+/inscription/activer/\S+$", text, re.MULTILINE)
-        assert link is not None
-        self.page.goto(link[0])
+        self.page.goto(self.activation_link())
         self.page.click("button:has-text('Je valide mon inscription')")
 
     def give_password(self) -> None:
@@ -118,8 +134,5 @@ class Member:
 
     def give_code(self) -> None:
         """The code of the mail."""
-        text = self.demo.mail(self.email, holding=r"^\d{3} ?\d{3}$")
-        code = re.search(r"^\d{3} ?\d{3}$", text, re.MULTILINE)
-        assert code is not None
-        self.page.fill("input[name=code]", code[0])
+        self.page.fill("input[name=code]", self.mailed_code())
         self.page.click("button:has-text('Valider')")

@@ -2,7 +2,8 @@
 
 from urllib.parse import urlencode
 
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
 
 from tests.browser.looks.scenes import Part
 from tests.browser.looks.visitor import Visitor
@@ -69,6 +70,30 @@ def cookies_blocked(visitor: Visitor) -> None:
 def sign_in_expired(visitor: Visitor) -> None:
     """A sign-in that is over (P-2002)."""
     visitor.open("/connexion", i="a-sign-in-of-yesterday")
+
+
+@PART.scene("erreur-connexion-terminee")
+def sign_in_done_elsewhere(visitor: Visitor) -> None:
+    """A page of a sign-in that ended meanwhile, in another tab (P-2007)."""
+    visitor.come_from()
+    page_left_open = visitor.page.url
+    visitor.sign_in(visitor.world.member())
+    visitor.page.goto(page_left_open)
+
+
+@PART.scene("erreur-deux-envois")
+def two_at_once(visitor: Visitor) -> None:
+    """Two requests at once on one sign-in (P-2008)."""
+    visitor.come_from()
+    handle = visitor.interaction_id
+
+    def overtake(session: Session, *_: object) -> None:
+        statement = text("UPDATE interaction SET version = version + 1 WHERE id = :handle")
+        session.connection().execute(statement, {"handle": handle})
+
+    # Between what this request read and what it writes, another one has written.
+    event.listen(Session, "before_flush", overtake, once=True)
+    visitor.press("Annuler")
 
 
 @PART.scene("erreur-lien")

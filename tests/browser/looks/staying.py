@@ -45,7 +45,7 @@ def form_post(visitor: Visitor) -> None:
     _sign_in(visitor)
     # « No content »: the browser stays on the page whose form was sent.
     visitor.world.service.script((204, {}, b""))
-    visitor.come_from(response_mode="form_post", wait_until="domcontentloaded")
+    visitor.come_from(response_mode="form_post", wait_until="commit")
     visitor.page.wait_for_selector("h1")
 
 
