@@ -7,17 +7,11 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from idp.core.themes import Part
+from idp.core.words import spaced
 
 LONGEST = 300
 
 _TAG = re.compile(r"<[a-zA-Z/!]|&[a-zA-Z#]\w*;")
-_BEFORE_PUNCTUATION = re.compile(r" (?=[:;?!»])")
-_AFTER_QUOTE = re.compile(r"(?<=«) ")
-
-
-def spaced(text: str) -> str:
-    """French typography: no line ends before a colon or a question mark, nor inside guillemets."""
-    return _AFTER_QUOTE.sub("\u00a0", _BEFORE_PUNCTUATION.sub("\u00a0", text))
 
 
 def _plain(text: str) -> str:
