@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from markupsafe import Markup
 
 from idp.core.spaces import Space
+from idp.core.words import spaced
 
 FOLDER = Path(__file__).with_name("mails")
 ZONE = ZoneInfo("Europe/Paris")
@@ -134,9 +135,6 @@ DEFAULT_LOCALE = "fr"
 
 _CODE = re.compile(r"[0-9]{4,10}")
 _AFTER_ISSUER = re.compile(r"/[A-Za-z0-9._~:/?#@!$&()*+,;=%-]*")
-_BEFORE_PUNCTUATION = re.compile(r" (?=[:;?!»])")
-_AFTER_QUOTE = re.compile(r"(?<=«) ")
-_AFTER_FIGURE = re.compile(r"(?<![^\W_])([0-9]+) (?=[^\W_])")
 _GROUPS_FROM = 8
 
 
@@ -246,14 +244,8 @@ def _words(language: str, space: Space) -> dict[str, str]:
 
 @pass_context
 def _spaced(context: Mapping[str, object], text: str) -> str:
-    """French typography: no line ends before a colon or a question mark, inside guillemets, or after a figure.
-
-    The plain no-break space (U+00A0) is used throughout: some mail programs show the narrow one as a box.
-    """
-    if context["locale"] != "fr":
-        return str(text)
-    text = _AFTER_QUOTE.sub("\u00a0", _BEFORE_PUNCTUATION.sub("\u00a0", str(text)))
-    return _AFTER_FIGURE.sub("\\1\u00a0", text)
+    """A French text with the spaces that its typography wants; an English one as it is."""
+    return spaced(str(text)) if context["locale"] == "fr" else str(text)
 
 
 def _groups(code: str) -> list[str]:

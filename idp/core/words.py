@@ -2,6 +2,7 @@
 
 import re
 
+# The plain one throughout: some mail programs show the narrow one (U+202F) as a box.
 NO_BREAK = "\u00a0"
 _BEFORE_PUNCTUATION = re.compile(r" (?=[:;?!»])")
 _AFTER_QUOTE = re.compile(r"(?<=«) ")
