@@ -248,3 +248,9 @@ def _seconds(password):
     began = time.thread_time()
     strength(password, CAMILLE)
     return time.thread_time() - began
+
+
+def test_the_longest_password_is_told_as_it_is():
+    told = [SENTENCES[Rule.TOO_LONG], *(describe(profile)[0].text for profile in Profile)]
+
+    assert [str(MAXIMUM) in text for text in told] == [True] * len(told)

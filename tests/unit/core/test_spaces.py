@@ -40,6 +40,23 @@ def test_sessions_idle_half_an_hour_and_last_half_a_day():
         assert space.session_absolute == timedelta(hours=12)
 
 
+def test_each_text_of_a_shipped_space_is_there_in_both_languages():
+    for space in Spaces.read(SHIPPED):
+        for name in ("terms", "mentions-legales", "confidentialite", "accessibilite"):
+            assert space.text(name).count("<h2>") == space.text(name, "en").count("<h2>") > 0
+            assert "the French version prevails" in space.text(name, "en")
+        assert (space.hours("fr")[:8], space.hours("en")[:6]) == ("du lundi", "Monday")
+
+
+def test_the_french_terms_alone_are_what_is_accepted(folder):
+    before = Spaces.read(folder)["adherent"].terms_hash
+
+    with (folder / "adherent" / "terms.en.html").open("a") as terms:
+        terms.write("<p>One more word.</p>")
+
+    assert Spaces.read(folder)["adherent"].terms_hash == before
+
+
 def test_what_was_accepted_can_be_proved_later(folder):
     before = Spaces.read(folder)["adherent"].terms_hash
 
