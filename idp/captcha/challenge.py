@@ -1,4 +1,4 @@
-"""One picture shown to one browser: its answer stays on the server, and one try spends it."""
+"""One puzzle shown to one browser, to read or to hear: its answers stay on the server, and one try spends it."""
 
 import re
 import unicodedata
@@ -19,6 +19,8 @@ from idp.core.settings import Captcha
 LIVE_PER_BROWSER = 6
 LONGEST_ANSWER = 64
 SEAL = "captcha"
+DIGITS = 6
+_DIGITS_KEY, _SEED_KEY = "captcha-digits", "captcha-audio"
 _ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
 
 
@@ -117,7 +119,21 @@ def check(
     except BadSeal:
         # The root secret was changed since: nobody can answer this one any more.
         return CaptchaVerdict.EXPIRED
-    return CaptchaVerdict.PASSED if secrets.same(fold(answer), right) else CaptchaVerdict.WRONG
+    heard = digits_of(vault, challenge_id)
+    given = fold(answer)
+    # Both are compared in any case, so that the time tells nothing.
+    is_right = secrets.same(given, right) | secrets.same(given, heard)
+    return CaptchaVerdict.PASSED if is_right else CaptchaVerdict.WRONG
+
+
+def digits_of(vault: Vault, challenge_id: str) -> str:
+    """What the audio says: derived from the number of the challenge, so that nothing of it is stored."""
+    return f"{int(vault.mac(_DIGITS_KEY, challenge_id), 16) % 10**DIGITS:0{DIGITS}d}"
+
+
+def seed_of(vault: Vault, challenge_id: str) -> str:
+    """Where the audio's pauses come from: the same at each listening, and guessed by nobody."""
+    return vault.mac(_SEED_KEY, challenge_id)
 
 
 def fold(answer: str) -> str:
@@ -152,6 +168,19 @@ def picture_of(session: Session, *, challenge_id: str, browser: str, now: dateti
         CaptchaChallenge.expires_at > now,
     )
     return session.execute(row).scalar_one_or_none()
+
+
+def is_open(session: Session, *, challenge_id: str, browser: str, now: datetime) -> bool:
+    """Whether a page showed this challenge to this browser, and it can still be answered."""
+    if not _ID.fullmatch(challenge_id):
+        return False
+    row = select(CaptchaChallenge.id).where(
+        CaptchaChallenge.id == challenge_id,
+        CaptchaChallenge.browser == browser,
+        CaptchaChallenge.spent_at.is_(None),
+        CaptchaChallenge.expires_at > now,
+    )
+    return session.execute(row).scalar_one_or_none() is not None
 
 
 def void(session: Session, *, challenge_id: str, browser: str) -> None:

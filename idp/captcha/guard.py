@@ -8,11 +8,9 @@ from idp.core.words import N_
 from idp.web.kit import Visit
 
 WORDS = {
-    CaptchaVerdict.WRONG: N_(
-        "Les caractères ne correspondent pas à l’image. Recopiez ceux de la nouvelle image."
-    ),
-    CaptchaVerdict.MISSING: N_("Recopiez les caractères de l’image."),
-    CaptchaVerdict.EXPIRED: N_("L’image a expiré. Recopiez les caractères de la nouvelle image."),
+    CaptchaVerdict.WRONG: N_("Ce n’est ni l’image ni l’audio. Recopiez la nouvelle image, ou le nouvel audio."),
+    CaptchaVerdict.MISSING: N_("Recopiez les caractères de l’image, ou les chiffres de l’audio."),
+    CaptchaVerdict.EXPIRED: N_("La vérification a expiré. Recopiez la nouvelle image, ou le nouvel audio."),
 }
 
 

@@ -23,10 +23,13 @@ from idp.core.db import Base, UtcDateTime, insert_into
 from idp.core.secrets import same
 
 ALGORITHM = "PBKDF2/SHA-256"
-# One step costs about 1 ms of a desktop and 4 ms of a phone; the counter that solves the challenge is drawn,
-# so that the work is bounded: at most half a second of Python on a desktop, one to two seconds on a phone.
+# One step costs about 1 ms of a desktop and 4 ms of a phone. The counter that solves a challenge is drawn below a
+# bound: no solver can begin nearer to it, and the longest wait is known.
 ITERATIONS = 5_000
-FEWEST_STEPS, MOST_STEPS = 200, 400
+# For everybody: half a second at most on a desktop, two on a phone.
+STEPS = 400
+# For the few who can neither see nor hear the other challenge: ten times as much, so that it is no cheap way in.
+STEPS_INSTEAD = 4_000
 LONGEST_PAYLOAD = 4096
 # A purging host may be ahead of a verifying one: a nonce is kept a little longer than its challenge lives.
 CLOCK_SKEW = timedelta(minutes=5)
@@ -50,12 +53,15 @@ class _Proof:
     derived_key: str
 
 
-def new_challenge(*, key: bytes, now: datetime, lifetime: timedelta) -> dict[str, Any]:
-    """A signed challenge, as `{"parameters": {…}, "signature": …}`; nothing is stored until it is solved."""
+def new_challenge(*, key: bytes, now: datetime, lifetime: timedelta, steps: int = STEPS) -> dict[str, Any]:
+    """A signed challenge, as `{"parameters": {…}, "signature": …}`; nothing is stored until it is solved.
+
+    Solving takes up to `steps` steps, half of them on average; making it takes one.
+    """
     challenge = altcha.create_challenge(
         ALGORITHM,
         ITERATIONS,
-        counter=FEWEST_STEPS + secrets.randbelow(MOST_STEPS - FEWEST_STEPS),
+        counter=secrets.randbelow(steps),
         expires_at=now + lifetime,
         hmac_secret=key,
         hmac_key_secret=_solution_key(key),

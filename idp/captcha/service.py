@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from urllib.parse import urlencode
 
 from sqlalchemy.orm import Session
@@ -15,7 +16,8 @@ from idp.core.secrets import Vault
 from idp.core.settings import Captcha
 from idp.core.spaces import Space
 
-PROOF_KEY = "captcha-proof"
+# What is easily solved for one provider is no answer under the other: each has its key and its work.
+PROOFS = {"altcha": ("captcha-proof", proof.STEPS), "image": ("captcha-proof-instead", proof.STEPS_INSTEAD)}
 
 
 class Place(StrEnum):
@@ -47,13 +49,15 @@ class CaptchaPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What the template needs; the answer is not in it."""
+    """What the template needs; the answers are not in it. A proof of work is good for `seconds`."""
 
     id: str
     image_url: str
     change_url: str
     provider: str
     altcha: bool
+    audio_url: str
+    seconds: int
 
 
 def block(
@@ -76,29 +80,39 @@ def block(
         change_url="/captcha/change?" + urlencode({"captcha_id": shown.id, "suite": back_to}),
         provider=settings.provider,
         altcha=settings.provider == "altcha",
+        audio_url=f"/captcha/{shown.id}.wav",
+        seconds=round(settings.lifetime.total_seconds()),
     )
+
+
+def new_proof(*, vault: Vault, settings: Captcha, now: datetime) -> dict[str, Any]:
+    """A challenge of the proof of work, as hard as the provider asks."""
+    purpose, steps = PROOFS[settings.provider]
+    return proof.new_challenge(key=vault.key(purpose), now=now, lifetime=settings.lifetime, steps=steps)
 
 
 def verify(
     session: Session, *, vault: Vault, settings: Captcha, form: Mapping[str, str], browser: str, now: datetime
 ) -> CaptchaVerdict:
-    """The verdict on a submitted form: `captcha` and `captcha_id`, and `altcha` where that is the provider.
+    """The verdict on a submitted form: `captcha` with `captcha_id`, or `altcha`.
 
-    Either answer suffices. A picture is spent by one try; without `captcha_id` the answer is taken for the
-    picture that the browser was shown last.
+    Either answer suffices, whoever the provider is. A picture is spent by one try, and its audio with it; without
+    `captcha_id` the answer is taken for what the browser was shown last.
     """
-    payload = form.get("altcha", "") if settings.provider == "altcha" else ""
-    proven = _verify_proof(session, vault=vault, payload=payload, now=now)
+    proven = _verify_proof(session, vault=vault, settings=settings, payload=form.get("altcha", ""), now=now)
     if proven is CaptchaVerdict.PASSED:
         return proven
     copied = _verify_picture(session, vault=vault, form=form, browser=browser, now=now)
     return proven if copied is CaptchaVerdict.MISSING else copied
 
 
-def _verify_proof(session: Session, *, vault: Vault, payload: str, now: datetime) -> CaptchaVerdict:
+def _verify_proof(
+    session: Session, *, vault: Vault, settings: Captcha, payload: str, now: datetime
+) -> CaptchaVerdict:
     if not payload.strip():
         return CaptchaVerdict.MISSING
-    return proof.verify(session, key=vault.key(PROOF_KEY), payload=payload.strip(), now=now)
+    purpose, _ = PROOFS[settings.provider]
+    return proof.verify(session, key=vault.key(purpose), payload=payload.strip(), now=now)
 
 
 def _verify_picture(

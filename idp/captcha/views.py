@@ -1,12 +1,11 @@
-"""The addresses of the captcha: the picture, the proof's challenge, and « Changer le texte »."""
+"""The addresses of the captcha: the picture, the audio, the proof's challenge, and « Changer le texte »."""
 
 import re
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, jsonify
 
-from idp.captcha import challenge, proof
-from idp.captcha.service import PROOF_KEY
+from idp.captcha import audio, challenge, service
 from idp.core.errors import Problem
 from idp.web.kit import Call, Kit, Visit
 
@@ -17,6 +16,7 @@ _LOCAL_PATH = re.compile(r"/(?![/\\])[!#-;=?-\[\]^_`a-z{|}~]{0,2000}", re.ASCII)
 def blueprint(kit: Kit) -> Blueprint:
     """The routes under `/captcha`."""
     routes = Blueprint("captcha", __name__, url_prefix="/captcha")
+    limits = kit.settings.limits
 
     @routes.get("/<challenge_id>.png")
     @kit.visit
@@ -29,16 +29,32 @@ def blueprint(kit: Kit) -> Blueprint:
             raise Problem("P-4004", detail="no such captcha for this browser")
         return Response(png, mimetype="image/png", headers={"Cache-Control": "no-store"})
 
+    @routes.get("/<challenge_id>.wav")
+    @kit.limiter.limit(f"{limits.audio_per_minute} per minute")
+    @kit.visit
+    def recording(visit: Visit, challenge_id: str) -> Response:
+        """As the picture; `langue=en` speaks English, `lent=1` speaks slowly."""
+        if not challenge.is_open(
+            visit.session, challenge_id=challenge_id, browser=visit.browser, now=visit.now
+        ):
+            raise Problem("P-4004", detail="no such captcha for this browser")
+        wav = audio.speak(
+            challenge.digits_of(kit.vault, challenge_id),
+            # The page says which language it is written in: a request for a sound does not know it.
+            language="en" if visit.request.args.get("langue") == "en" else "fr",
+            pace=audio.SLOW if visit.request.args.get("lent") == "1" else audio.NORMAL,
+            seed=challenge.seed_of(kit.vault, challenge_id),
+        )
+        response = Response(wav, mimetype="audio/wav", headers={"Cache-Control": "no-store"})
+        # Safari plays nothing from a server that cannot send a part (RFC 9110 section 14).
+        response.make_conditional(visit.request, accept_ranges=True, complete_length=len(wav))
+        return response
+
     @routes.get("/altcha")
+    @kit.limiter.limit(f"{limits.proofs_per_minute} per minute")
     @kit.endpoint
     def altcha(call: Call) -> Response:
-        if kit.settings.captcha.provider != "altcha":
-            raise Problem("P-4004", detail="the captcha provider is not altcha")
-        response = jsonify(
-            proof.new_challenge(
-                key=kit.vault.key(PROOF_KEY), now=call.now, lifetime=kit.settings.captcha.lifetime
-            )
-        )
+        response = jsonify(service.new_proof(vault=kit.vault, settings=kit.settings.captcha, now=call.now))
         response.headers["Cache-Control"] = "no-store"
         return response
 

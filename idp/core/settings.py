@@ -30,6 +30,10 @@ class Limits(Section):
     """Requests a minute from one network to the pages for humans."""
     forms_per_minute: Annotated[int, Field(ge=1)] = 60
     """Form submissions a minute from one network."""
+    audio_per_minute: Annotated[int, Field(ge=1)] = 40
+    """Requests a minute from one network to the captcha's audio; a browser makes up to three for one listening."""
+    proofs_per_minute: Annotated[int, Field(ge=1)] = 30
+    """Challenges of the proof of work a minute from one network; beyond them the page falls back on the image."""
 
 
 class Mail(Section):
@@ -47,7 +51,7 @@ class Captcha(Section):
     """« Vérification de sécurité »."""
 
     provider: Literal["image", "altcha"] = "image"
-    """`image`: characters to copy; `altcha`: a proof of work, with the image for browsers without JavaScript."""
+    """`image`: characters to copy or digits to hear; `altcha`: a proof of work, and the same without JavaScript."""
     login: Literal["always", "after-failures", "off"] = "always"
     """When the sign-in page asks for it; enrolment and recovery always do, a trusted device never."""
     lifetime: Duration = timedelta(minutes=5)

@@ -66,7 +66,7 @@ class EnrolmentForm(EmailForm):
             EqualTo("password", N_("Les deux mots de passe sont différents. Écrivez-les à nouveau.")),
         ],
     )
-    captcha = StringField(N_("Recopiez les caractères de l’image"))
+    captcha = StringField(N_("Recopiez les caractères de l’image, ou les chiffres de l’audio"))
     terms = BooleanField(
         N_("J'accepte les conditions générales d'utilisation"),
         [InputRequired(N_("Pour créer votre compte, acceptez les conditions générales d’utilisation."))],

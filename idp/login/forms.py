@@ -25,7 +25,7 @@ class PasswordForm(Form):
         ],
     )
     remember = BooleanField(N_("Se souvenir de moi"))
-    captcha = StringField(N_("Recopiez les caractères de l’image"))
+    captcha = StringField(N_("Recopiez les caractères de l’image, ou les chiffres de l’audio"))
 
 
 class CodeForm(Form):

@@ -48,8 +48,8 @@ def csp(form_targets: Iterable[str] = ()) -> str:
     """The content security policy of a page; `form_targets` are origins that its forms may be redirected to."""
     forms = " ".join(["'self'", *dict.fromkeys(form_targets)])
     return (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        f"worker-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action {forms}"
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; media-src 'self'; "
+        f"connect-src 'self'; worker-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action {forms}"
     )
 
 
