@@ -35,7 +35,7 @@ class Pace:
 NORMAL = Pace("", (0.6, 0.8))
 SLOW = Pace("slow", (1.2, 1.4))
 # Before the first digit, so that a screen reader has finished its sentence; around « je répète »; after the last.
-BEFORE, AROUND, AFTER = 1.0, 0.9, 0.5
+BEFORE, AROUND, AFTER = 1.0, 1.2, 0.5
 
 
 def speak(digits: str, *, language: str, pace: Pace, seed: str) -> bytes:

@@ -6,7 +6,9 @@ import json
 import altcha
 import pytest
 
-from tests.support.people import give_password, sign_in
+from tests.support.listening import digits_of
+from tests.support.pages import squeeze
+from tests.support.people import fill_enrolment, give_password, sign_in
 
 YES = "Oui, se fier à cet appareil"
 
@@ -177,6 +179,60 @@ def test_a_proof_that_is_none_is_refused(browser, member, altcha_field):
     assert page.errors.keys() == {"captcha"}
 
 
-def test_the_proof_of_work_is_not_offered_where_it_is_not_the_provider(browser, member):
-    assert browser.client.get("/captcha/altcha", expect_errors=True).status_int == 404
+def test_who_can_neither_see_nor_hear_finds_another_way_and_the_help_line(browser):
+    page = browser.get("/connexion")
+
+    other_way = page.soup.select_one(".captcha details")
+
+    assert "Vous ne pouvez ni lire l’image ni écouter l’audio ?" in squeeze(other_way.summary.text)
+    assert other_way.select_one("a[href^='tel:']")
+    assert page.value("altcha") == ""
+    assert browser.client.get("/captcha/altcha").json.keys() == {"parameters", "signature"}
+
+
+def test_a_proof_that_is_none_is_refused_with_the_image_too(browser, member):
     assert give_password(browser, member, captcha="", altcha="x").errors.keys() == {"captcha"}
+
+
+def test_a_member_who_cannot_see_the_picture_signs_in_by_ear(browser, member):
+    page = browser.get("/connexion")
+    link = page.soup.select_one(".listen a")
+    assert "Écouter un audio" in link.text
+    assert page.soup.audio["src"] == link["href"]
+
+    wav = browser.client.get(link["href"]).body
+    page = browser.submit(
+        identifier=member.email, password=member.password, captcha=digits_of(wav, language="fr")
+    )
+
+    assert page.path == "/connexion/code"
+
+
+def test_a_member_enrols_by_the_slow_audio(browser, newcomer):
+    browser.get("/inscription")
+    slow = browser.page.soup.select(".listen a")[1]
+    assert "Écouter plus lentement" in slow.text
+
+    digits = digits_of(browser.client.get(slow["href"]).body, language="fr", folder="slow")
+    page = fill_enrolment(browser, newcomer, captcha=digits, captcha_id=browser.page.value("captcha_id"))
+
+    assert page.path == "/inscription/validation"
+
+
+def test_digits_misheard_change_the_picture_and_the_audio(browser, member):
+    first = browser.get("/connexion").soup.audio["src"]
+
+    page = browser.submit(identifier=member.email, password=member.password, captcha="000 000")
+
+    assert page.errors.keys() == {"captcha"}
+    assert page.soup.audio["src"] != first
+    assert browser.client.get(first, expect_errors=True).status_int == 404
+
+
+def test_another_browser_hears_nothing(open_browser):
+    mine, other = open_browser(), open_browser()
+    address = other.get("/connexion").soup.audio["src"]
+    mine.get("/connexion")
+
+    assert mine.client.get(address, expect_errors=True).status_int == 404
+    assert other.client.get(address).content_type == "audio/wav"

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from idp.captcha import challenge
 from idp.captcha.challenge import LIVE_PER_BROWSER, CaptchaChallenge
 from idp.captcha.verdict import CaptchaVerdict
+from idp.core.secrets import Vault
 from idp.core.settings import Captcha
 
 NOW = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
@@ -69,6 +70,54 @@ def test_a_right_answer_counts_once(show, answer):
     verdicts = [answer(shown.id), answer(shown.id)]
 
     assert verdicts == [CaptchaVerdict.PASSED, CaptchaVerdict.EXPIRED]
+
+
+@pytest.mark.parametrize("written", ["{}", " {} ", "{0[0]}{0[1]}{0[2]} {0[3]}{0[4]}{0[5]}"])
+def test_the_digits_of_the_audio_answer_as_well(show, answer, vault, written):
+    shown = show()
+
+    verdict = answer(shown.id, written.format(challenge.digits_of(vault, shown.id)))
+
+    assert verdict is CaptchaVerdict.PASSED
+    assert answer(shown.id) is CaptchaVerdict.EXPIRED, "one try spends both"
+
+
+def test_digits_misheard_spend_the_picture_too(show, answer, vault):
+    shown, other = show(), show()
+
+    verdict = answer(shown.id, challenge.digits_of(vault, other.id))
+
+    assert verdict is CaptchaVerdict.WRONG
+    assert answer(shown.id) is CaptchaVerdict.EXPIRED
+    assert answer(other.id) is CaptchaVerdict.PASSED
+
+
+def test_the_digits_are_six_and_known_to_who_holds_the_root_secret_only(vault):
+    ids = [f"challenge-{number}" for number in range(1_000)]
+    said = [challenge.digits_of(vault, one) for one in ids]
+
+    stranger = Vault.from_root("another root secret that is for tests")
+
+    assert {len(one) for one in said} == {challenge.DIGITS}
+    assert any(one.startswith("0") for one in said)
+    assert len(set(said)) > 990
+    assert [challenge.digits_of(vault, one) for one in ids] == said
+    assert [challenge.digits_of(stranger, one) for one in ids] != said
+
+
+def test_a_challenge_is_open_for_its_browser_until_it_is_answered(database, show, answer):
+    shown = show()
+
+    def is_open(browser=BROWSER, now=NOW, name=shown.id):
+        with database.reading() as session:
+            return challenge.is_open(session, challenge_id=name, browser=browser, now=now)
+
+    assert is_open()
+    assert not is_open(browser="c" * 64)
+    assert not is_open(now=NOW + timedelta(minutes=5))
+    assert not is_open(name="\x00" * 22)
+    answer(shown.id, "wrong")
+    assert not is_open()
 
 
 def test_an_answered_picture_leaves_no_image_behind(database, show, answer):

@@ -5,8 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 import altcha
 import pytest
 
-from idp.captcha import proof, service
-from idp.captcha.service import PROOF_KEY, CaptchaPolicy, Place
+from idp.captcha import challenge, proof, service
+from idp.captcha.service import PROOFS, CaptchaPolicy, Place
 from idp.captcha.verdict import CaptchaVerdict
 from idp.core.settings import Captcha
 
@@ -43,11 +43,17 @@ def verify(database, vault):
     return verify
 
 
+def solve(vault, provider):
+    """A solution for this provider, of a challenge with little work in it."""
+    purpose, _ = PROOFS[provider]
+    served = proof.new_challenge(key=vault.key(purpose), now=NOW, lifetime=ALTCHA.lifetime, steps=20)
+    puzzle = altcha.Challenge.from_dict(json.loads(json.dumps(served)))
+    return altcha.Payload(puzzle, altcha.solve_challenge(puzzle)).to_base64()
+
+
 @pytest.fixture
 def solution(vault):
-    served = proof.new_challenge(key=vault.key(PROOF_KEY), now=NOW, lifetime=ALTCHA.lifetime)
-    challenge = altcha.Challenge.from_dict(json.loads(json.dumps(served)))
-    return altcha.Payload(challenge, altcha.solve_challenge(challenge)).to_base64()
+    return solve(vault, "altcha")
 
 
 @pytest.mark.parametrize("trusted", [False, True])
@@ -96,6 +102,7 @@ def test_the_page_gets_a_picture_and_the_way_back(show):
     }
     assert (shown.provider, shown.altcha) == ("altcha", True)
     assert show(IMAGE).altcha is False
+    assert (shown.audio_url, shown.seconds) == (f"/captcha/{shown.id}.wav", 300)
     assert "HJ7KM" not in repr(shown)
 
 
@@ -154,8 +161,29 @@ def test_with_altcha_two_bad_answers_do_not_make_a_good_one(show, verify, soluti
     )
 
 
-def test_a_proof_counts_for_nothing_when_the_provider_is_the_image(verify, solution):
-    assert verify({"altcha": solution}, IMAGE) is CaptchaVerdict.MISSING
+def test_with_the_image_a_proof_suffices_for_who_can_neither_see_nor_hear(vault, verify):
+    solved = solve(vault, "image")
+
+    verdicts = [verify({"altcha": solved, "captcha": ""}, IMAGE) for _ in range(2)]
+
+    assert verdicts == [CaptchaVerdict.PASSED, CaptchaVerdict.EXPIRED]
+
+
+def test_the_easy_proof_is_no_way_around_the_image(vault, verify, solution):
+    (_, easy), (_, hard) = PROOFS["altcha"], PROOFS["image"]
+
+    assert hard >= 10 * easy
+    assert verify({"altcha": solution}, IMAGE) is CaptchaVerdict.WRONG
+    assert verify({"altcha": solve(vault, "image")}, ALTCHA) is CaptchaVerdict.WRONG
+
+
+def test_the_digits_of_the_audio_are_the_answer_of_the_challenge_shown_last(vault, show, verify):
+    show()
+    last = show(now=NOW + timedelta(seconds=1))
+
+    verdict = verify({"captcha": challenge.digits_of(vault, last.id)})
+
+    assert verdict is CaptchaVerdict.PASSED
 
 
 def test_the_purge_can_be_repeated(database, show, verify):

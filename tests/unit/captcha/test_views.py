@@ -6,17 +6,18 @@ from urllib.parse import urlencode
 import altcha
 import pytest
 from flask import Flask
-from flask_limiter import Limiter
+from flask_limiter import Limiter, RateLimitExceeded
 from PIL import Image
 
-from idp.captcha import proof, service, views
-from idp.captcha.service import PROOF_KEY
+from idp.captcha import challenge, proof, service, views
+from idp.captcha.service import PROOFS
 from idp.captcha.verdict import CaptchaVerdict
 from idp.core import secrets
 from idp.core.errors import Problem
-from idp.core.settings import Captcha, Settings
+from idp.core.settings import Captcha, Limits, Settings
 from idp.core.spaces import Spaces
 from idp.web.kit import Kit
+from tests.support.listening import digits_of
 
 NOW = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
 SECRET = secrets.token()
@@ -40,8 +41,13 @@ def clock():
 
 @pytest.fixture
 def serve(database, vault, space, clock):
-    def serve(provider="image"):
-        settings = Settings(secret_key="s" * 32, pepper="p" * 32, captcha=Captcha(provider=provider))
+    def serve(provider="image", limits=None):
+        settings = Settings(
+            secret_key="s" * 32,
+            pepper="p" * 32,
+            captcha=Captcha(provider=provider),
+            limits=limits or Limits(),
+        )
         app = Flask(__name__)
         kit = Kit(
             settings=settings,
@@ -49,7 +55,7 @@ def serve(database, vault, space, clock):
             clock=clock,
             database=database,
             spaces=Spaces({space.name: space}),
-            limiter=Limiter(lambda: "all", app=app, storage_uri="memory://", enabled=False),
+            limiter=Limiter(lambda: "all", app=app, storage_uri="memory://", enabled=limits is not None),
             door_of=lambda _session, _space: None,
         )
         app.register_blueprint(views.blueprint(kit))
@@ -57,6 +63,10 @@ def serve(database, vault, space, clock):
         @app.errorhandler(Problem)
         def problem(error):
             return error.entry.number, error.entry.status
+
+        @app.errorhandler(RateLimitExceeded)
+        def limited(_error):
+            return "P-4029", 429
 
         client = app.test_client()
         client.set_cookie("__Host-parvis_browser", SECRET)
@@ -125,8 +135,8 @@ def test_no_other_browser_gets_the_picture_nor_this_one_later(serve, show, clock
     assert client.get(shown.image_url).status_code == 404
 
 
-@pytest.mark.parametrize("ending", [".wav", ".webp", ".PNG", "", ".png/x"])
-def test_nothing_else_than_the_picture_is_served(serve, show, ending):
+@pytest.mark.parametrize("ending", [".mp3", ".webp", ".PNG", ".WAV", "", ".png/x"])
+def test_nothing_else_than_the_picture_and_the_audio_is_served(serve, show, ending):
     shown = show()
 
     response = serve().get(f"/captcha/{shown.id}{ending}")
@@ -138,26 +148,96 @@ def test_nothing_else_than_the_picture_is_served(serve, show, ending):
     "name", ["x", "%00", "%ff%fe", "..%2f..%2f", "a" * 5000, "%F0%9F%98%80", "'%20OR%201=1--"]
 )
 def test_hostile_names_of_pictures_are_not_found(serve, name):
-    response = serve().get(f"/captcha/{name}.png")
+    for ending in (".png", ".wav"):
+        response = serve().get(f"/captcha/{name}{ending}")
 
-    assert response.status_code == 404
+        assert response.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "language", "folder"),
+    [
+        ("", "fr", ""),
+        ("?langue=fr", "fr", ""),
+        ("?langue=../en", "fr", ""),
+        ("?langue=en", "en", ""),
+        ("?lent=1", "fr", "slow"),
+        ("?langue=en&lent=1", "en", "slow"),
+    ],
+)
+def test_the_audio_says_the_digits_in_the_language_and_at_the_pace_asked(  # noqa: PLR0917 (a table)
+    serve, show, vault, query, language, folder
+):
+    shown = show()
+
+    response = serve().get(shown.audio_url + query)
+
+    assert (response.status_code, response.mimetype) == (200, "audio/wav")
+    assert response.headers["Cache-Control"] == "no-store"
+    heard = digits_of(response.data, language=language, folder=folder)
+    assert heard == challenge.digits_of(vault, shown.id)
+    assert heard != challenge.digits_of(vault, show().id)
+
+
+def test_listening_again_spends_nothing_and_sounds_the_same(serve, show, answer):
+    shown, client = show(), serve()
+
+    first, again = (client.get(shown.audio_url).data for _ in range(2))
+
+    assert first == again
+    assert answer(shown) is CaptchaVerdict.PASSED
+    assert client.get(shown.audio_url).status_code == 404
+
+
+def test_no_other_browser_hears_the_audio_nor_this_one_later(serve, show, clock):
+    shown, strangers = show(), show(browser="c" * 64)
+    client = serve()
+
+    assert client.get(strangers.audio_url).status_code == 404
+    clock.instant += timedelta(minutes=5)
+    assert client.get(shown.audio_url).status_code == 404
+
+
+def test_a_browser_may_ask_for_a_part_of_the_audio(serve, show):
+    shown, client = show(), serve()
+    whole = client.get(shown.audio_url)
+
+    part = client.get(shown.audio_url, headers={"Range": "bytes=0-1"})
+
+    assert whole.headers["Accept-Ranges"] == "bytes"
+    assert (part.status_code, part.data) == (206, b"RI")
+    assert part.headers["Content-Range"] == f"bytes 0-1/{len(whole.data)}"
+
+
+@pytest.mark.parametrize(("name", "limit"), [("audio", "audio_per_minute"), ("proof", "proofs_per_minute")])
+def test_what_costs_time_is_limited_at_the_edge_more_than_pages(serve, show, name, limit):
+    shown, client = show(), serve(limits=Limits(**{limit: 3}))
+    address = shown.audio_url if name == "audio" else "/captcha/altcha"
+
+    statuses = [client.get(address).status_code for _ in range(4)]
+
+    assert statuses == [200, 200, 200, 429]
+    assert client.get(shown.image_url).status_code == 200
 
 
 def test_the_proof_is_served_and_can_be_solved_by_a_script(serve, database, vault):
     response = serve("altcha").get("/captcha/altcha")
 
-    challenge = altcha.Challenge.from_dict(response.json)
-    payload = altcha.Payload(challenge, altcha.solve_challenge(challenge)).to_base64()
+    puzzle = altcha.Challenge.from_dict(response.json)
+    payload = altcha.Payload(puzzle, altcha.solve_challenge(puzzle)).to_base64()
     with database.transaction() as session:
-        verdict = proof.verify(session, key=vault.key(PROOF_KEY), payload=payload, now=NOW)
+        verdict = proof.verify(session, key=vault.key(PROOFS["altcha"][0]), payload=payload, now=NOW)
 
     assert set(json.loads(response.data)) == {"parameters", "signature"}
     assert response.headers["Cache-Control"] == "no-store"
     assert verdict is CaptchaVerdict.PASSED
 
 
-def test_no_proof_is_served_when_the_provider_is_the_image(serve):
-    assert serve("image").get("/captcha/altcha").status_code == 404
+def test_a_proof_is_served_with_the_image_too(serve):
+    response = serve("image").get("/captcha/altcha")
+
+    assert response.status_code == 200
+    assert response.json.keys() == {"parameters", "signature"}
 
 
 @pytest.mark.parametrize("back_to", ["/connexion/identifiant", "/inscription?space=adherent&x=%C3%A9"])
