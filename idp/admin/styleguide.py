@@ -31,7 +31,7 @@ class Samples(Form):
     code = StringField("Entrez le code")
     password = PasswordField("Choisissez votre mot de passe")
     remember = BooleanField("Se souvenir de moi")
-    captcha = StringField("Recopiez les caractères de l’image")
+    captcha = StringField("Recopiez les caractères de l’image, ou les chiffres de l’audio")
 
 
 WRONG = {

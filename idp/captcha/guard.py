@@ -8,7 +8,9 @@ from idp.core.words import N_
 from idp.web.kit import Visit
 
 WORDS = {
-    CaptchaVerdict.WRONG: N_("Ce n’est ni l’image ni l’audio. Recopiez la nouvelle image, ou le nouvel audio."),
+    CaptchaVerdict.WRONG: N_(
+        "Ce ne sont ni les caractères de l’image, ni les chiffres de l’audio. Recopiez les nouveaux."
+    ),
     CaptchaVerdict.MISSING: N_("Recopiez les caractères de l’image, ou les chiffres de l’audio."),
     CaptchaVerdict.EXPIRED: N_("La vérification a expiré. Recopiez la nouvelle image, ou le nouvel audio."),
 }

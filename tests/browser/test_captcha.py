@@ -169,7 +169,9 @@ def test_the_audio_plays_in_the_page_at_both_paces(open_page):
         page.click(f"a:has-text('{label}')")
         expect(audio).to_be_visible()
         expect(audio).to_have_js_property("paused", value=False)
-        audio.evaluate("sound => new Promise(done => sound.addEventListener('timeupdate', done, {once: true}))")
+        audio.evaluate(
+            "sound => new Promise(done => sound.addEventListener('timeupdate', done, {once: true}))"
+        )
         assert seconds - 10 < audio.evaluate("sound => sound.duration") < seconds
     assert len(page.context.pages) == 1, "the form stays where it is"
 

@@ -57,6 +57,7 @@ def serve(database, vault, space, clock):
             spaces=Spaces({space.name: space}),
             limiter=Limiter(lambda: "all", app=app, storage_uri="memory://", enabled=limits is not None),
             door_of=lambda _session, _space: None,
+            way_on=lambda _session, _visit: None,
         )
         app.register_blueprint(views.blueprint(kit))
 
