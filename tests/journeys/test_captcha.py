@@ -219,6 +219,17 @@ def test_a_member_enrols_by_the_slow_audio(browser, newcomer):
     assert page.path == "/inscription/validation"
 
 
+def test_a_page_in_english_speaks_english(browser, member):
+    page = browser.get("/connexion", headers={"Accept-Language": "en"})
+    address = page.soup.audio["src"]
+
+    heard = digits_of(browser.client.get(address).body, language="en")
+    page = browser.submit(identifier=member.email, password=member.password, captcha=heard)
+
+    assert address.endswith(".wav?langue=en")
+    assert page.path == "/connexion/code"
+
+
 def test_digits_misheard_change_the_picture_and_the_audio(browser, member):
     first = browser.get("/connexion").soup.audio["src"]
 
