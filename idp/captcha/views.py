@@ -34,21 +34,7 @@ def blueprint(kit: Kit) -> Blueprint:
     @kit.visit
     def recording(visit: Visit, challenge_id: str) -> Response:
         """As the picture; `langue=en` speaks English, `lent=1` speaks slowly."""
-        if not challenge.is_open(
-            visit.session, challenge_id=challenge_id, browser=visit.browser, now=visit.now
-        ):
-            raise Problem("P-4004", detail="no such captcha for this browser")
-        wav = audio.speak(
-            challenge.digits_of(kit.vault, challenge_id),
-            # The page says which language it is written in: a request for a sound does not know it.
-            language="en" if visit.request.args.get("langue") == "en" else "fr",
-            pace=audio.SLOW if visit.request.args.get("lent") == "1" else audio.NORMAL,
-            seed=challenge.seed_of(kit.vault, challenge_id),
-        )
-        response = Response(wav, mimetype="audio/wav", headers={"Cache-Control": "no-store"})
-        # Safari plays nothing from a server that cannot send a part (RFC 9110 section 14).
-        response.make_conditional(visit.request, accept_ranges=True, complete_length=len(wav))
-        return response
+        return _spoken(visit, challenge_id)
 
     @routes.get("/altcha")
     @kit.limiter.limit(f"{limits.proofs_per_minute} per minute")
@@ -70,6 +56,23 @@ def blueprint(kit: Kit) -> Blueprint:
 
     kit.limit_pages(routes)
     return routes
+
+
+def _spoken(visit: Visit, challenge_id: str) -> Response:
+    if not challenge.is_open(visit.session, challenge_id=challenge_id, browser=visit.browser, now=visit.now):
+        raise Problem("P-4004", detail="no such captcha for this browser")
+    wanted = visit.request.args
+    wav = audio.speak(
+        challenge.digits_of(visit.kit.vault, challenge_id),
+        # The page says which language it is written in: a request for a sound does not know it.
+        language="en" if wanted.get("langue") == "en" else "fr",
+        pace=audio.SLOW if wanted.get("lent") == "1" else audio.NORMAL,
+        seed=challenge.seed_of(visit.kit.vault, challenge_id),
+    )
+    response = Response(wav, mimetype="audio/wav", headers={"Cache-Control": "no-store"})
+    # Safari plays nothing from a server that cannot send a part (RFC 9110 section 14).
+    response.make_conditional(visit.request, accept_ranges=True, complete_length=len(wav))
+    return response
 
 
 def is_local_path(path: str) -> bool:
