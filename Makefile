@@ -17,10 +17,10 @@ WORKERS ?= 2
 ARGS ?=
 CHECKS := check-lint check-format check-types check-imports check-templates check-dependencies check-tests check-reference
 
-.PHONY: help demo test check format reference lock clean run-environment dev-environment $(CHECKS)
+.PHONY: help demo test check format reference lighthouse screenshots lock clean run-environment dev-environment $(CHECKS)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 demo: run-environment ## the whole demo on loopback: http://127.0.0.1:8000 to 8002, mailbox on 8025; Ctrl-C stops it
 	@exec $(BIN)/parvis demo $(ARGS)
@@ -40,11 +40,17 @@ format: dev-environment ## mend what can be mended by itself: format, import ord
 reference: dev-environment ## write the generated references and config/parvis.toml
 	@$(BIN)/python -m tools.make_reference
 
+lighthouse: dev-environment ## what Lighthouse (by npm) gives the main pages on a phone: 100, 100, and 98 for performance
+	@exec $(BIN)/python -m tools.measure_pages
+
+screenshots: dev-environment ## a picture of every page in every state, in docs/images (ARGS="connexion code": only these)
+	@exec $(BIN)/python -m tools.make_pictures $(ARGS)
+
 lock: ## pin the requirements again with uv (make lock ARGS=--upgrade takes newer versions)
 	@tools/lock.sh $(ARGS)
 
 clean: ## remove the environment, caches and what the demo wrote
-	rm -rf .venv var/demo var/lock tests/interop/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv var/demo var/lock tests/interop/node/node_modules tools/lighthouse/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 run-environment:

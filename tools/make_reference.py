@@ -15,6 +15,7 @@ from tools import conformance
 from tools.client_reference import client_files_page
 from tools.discovery_reference import discovery_page
 from tools.mail_reference import mails_page
+from tools.pictures_page import pictures_page
 from tools.space_reference import spaces_page
 
 ROOT = Path(__file__).parent.parent
@@ -114,6 +115,7 @@ FILES = {
     "docs/reference/conformance.md": conformance.page,
     "docs/reference/mails.md": mails_page,
     "docs/reference/openapi.json": openapi_file,
+    "docs/explanation/pages.md": pictures_page,
     "config/parvis.toml": settings_file,
 }
 

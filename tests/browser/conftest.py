@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,10 +43,9 @@ def free_base() -> int:
     raise RuntimeError("no free ports")
 
 
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+@contextmanager
+def running_demo(folder: Path) -> Iterator[Demo]:
     """The demo, as `make demo` starts it, on other ports and in another folder."""
-    folder = tmp_path_factory.mktemp("demo")
     base = free_base()
     told = folder / "told.txt"
     command = [sys.executable, "-m", "idp.cli", "demo", "--port-base", str(base), "--directory", str(folder)]
@@ -62,6 +62,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with running_demo(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo
 
 
 @pytest.fixture(scope="session")

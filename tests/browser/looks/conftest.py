@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.browser.looks.look import Look, Onlooker
 from tests.browser.looks.scenes import Scene
@@ -26,7 +27,7 @@ def look(world: World, chromium: Browser) -> Iterator[Callable[[Scene], Look]]:
         if scene.name not in known:
             try:
                 known[scene.name] = onlooker.look(scene)
-            except Exception as no_way:
+            except (PlaywrightError, AssertionError, LookupError) as no_way:
                 known[scene.name] = no_way
         found = known[scene.name]
         if isinstance(found, Exception):

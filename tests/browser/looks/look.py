@@ -71,7 +71,7 @@ class Onlooker:
         self._requests: list[Request] = []
         self._sizes: dict[str, int] = {}
         self._complaints: list[str] = []
-        self._page.on("request", lambda request: self._requests.append(request))
+        self._page.on("request", self._note)
         self._page.on("console", lambda message: self._hear(message.type, message.text))
         self._page.on("pageerror", lambda error: self._hear("error", str(error)))
 
@@ -136,6 +136,9 @@ class Onlooker:
             for violation in found["violations"]
             for node in violation["nodes"]
         ]
+
+    def _note(self, request: Request) -> None:
+        self._requests.append(request)
 
     def _hear(self, kind: str, text: str) -> None:
         if kind in {"error", "warning"}:

@@ -37,8 +37,15 @@ def test_every_template_is_shown(look: LookAt):
     assert there - PIECES == shown
 
 
-@pytest.mark.parametrize(("template", "variable"), [("activer.html", "mode"), ("deconnexion.html", "mode"),
-                                                    ("connexion_bloquee.html", "reason"), ("validation.html", "delivery")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("template", "variable"),
+    [
+        ("activer.html", "mode"),
+        ("deconnexion.html", "mode"),
+        ("connexion_bloquee.html", "reason"),
+        ("validation.html", "delivery"),
+    ],
+)
 def test_every_mode_of_a_template_is_shown(look: LookAt, template: str, variable: str):
     shown = {
         str(context.get(variable))

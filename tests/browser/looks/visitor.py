@@ -7,12 +7,13 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from playwright.sync_api import Page
 
 from idp.captcha.challenge import SEAL, CaptchaChallenge
-from idp.core.outbox import OutboxMessage
 from idp.core.outbox import PURPOSE as OUTBOX
+from idp.core.outbox import OutboxMessage
 from idp.login.interaction import Interaction
 from idp.subjects import accounts
 from idp.subjects.accounts import Account
 from idp.subjects.enrolments import Enrolment
+from idp.web import words as catalogue
 from tests.browser.looks.world import World
 from tests.support.people import Person
 
@@ -28,7 +29,13 @@ class Visitor:
         self.address = network
         self.person: Person | None = None
         page.context.clear_cookies()
-        page.set_extra_http_headers({"X-Forwarded-For": network})
+        self.speak("fr")
+
+    def speak(self, language: str) -> None:
+        """Prefer a language from now on."""
+        self.language = language
+        headers = {"X-Forwarded-For": self.address, "Accept-Language": language}
+        self.page.set_extra_http_headers(headers)
 
     def open(self, path: str, **query: str) -> None:
         """Go to a page of the provider."""
@@ -40,9 +47,10 @@ class Visitor:
             self.page.fill(f"[name={name}]", value)
 
     def press(self, words: str) -> None:
-        """Press a button of the main part, and wait for the page that follows."""
+        """Press a button of the main part, by its French words, and wait for the page that follows."""
+        said = catalogue.one(words, self.language)
         with self.page.expect_navigation():
-            self.page.locator("main button", has_text=words).first.click()
+            self.page.locator("main button", has_text=said).first.click()
 
     def send(self, **typed: str) -> None:
         """Fill in the main form and send it by its own button; the picture of the captcha is read."""

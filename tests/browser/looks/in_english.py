@@ -1,0 +1,31 @@
+"""A choice of the same pages in English: each component and each kind of error once."""
+
+from functools import partial
+
+from tests.browser.looks import enrolling, failing, open_pages, signing_in, staying
+from tests.browser.looks.scenes import Part, Scene
+from tests.browser.looks.visitor import Visitor
+
+PART = Part("In English")
+CHOSEN = (
+    "espaces", "aide", "acces-perdus-ouvert", "cgu", "connexion-vide", "connexion-attente", "code-erreur", "code-pause",
+    "appareil", "inscription-erreurs", "validation-corriger-erreur", "activer-mot-de-passe-erreur", "bienvenue",
+    "compte-appareils", "consentement", "deconnexion", "erreur-cookies", "erreur-trop-de-demandes",
+)  # fmt: skip
+PICTURED = {"connexion-vide", "code-erreur", "inscription-erreurs", "compte-appareils"}
+
+
+def _in_english(scene: Scene, visitor: Visitor) -> None:
+    visitor.speak("en")
+    scene.go(visitor)
+
+
+for part in (open_pages, signing_in, enrolling, staying, failing):
+    for scene in part.PART.scenes:
+        if scene.name in CHOSEN:
+            PART.add(
+                f"{scene.name}-en",
+                scene.caption,
+                partial(_in_english, scene),
+                is_pictured=scene.name in PICTURED,
+            )
