@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from markupsafe import Markup
 
 from idp.core.spaces import Space
-from idp.core.words import spaced
+from idp.core.words import NO_BREAK, spaced
 
 FOLDER = Path(__file__).with_name("mails")
 ZONE = ZoneInfo("Europe/Paris")
@@ -135,6 +135,7 @@ DEFAULT_LOCALE = "fr"
 
 _CODE = re.compile(r"[0-9]{4,10}")
 _AFTER_ISSUER = re.compile(r"/[A-Za-z0-9._~:/?#@!$&()*+,;=%-]*")
+_BETWEEN_WORDS = re.compile(rf"(?<=\w){NO_BREAK}(?=\w)")
 _GROUPS_FROM = 8
 
 
@@ -167,7 +168,8 @@ def render(kind: str, *, space: Space, locale: str, context: Mapping[str, str], 
     # The sheet comes from our own file and colours of a fixed pattern; a quote in it must not be escaped.
     shared["css"] = Markup(style)  # noqa: S704
     page = _part(_HTML, kind, {**values, **shared}, "html")
-    return Rendered(page.subject, text.whole, _inliner().inline(page.whole))
+    # Programs and people look for « 10 minutes » and for dates in the text part: they type a plain space.
+    return Rendered(page.subject, _BETWEEN_WORDS.sub(" ", text.whole), _inliner().inline(page.whole))
 
 
 def language_of(locale: str) -> str:
@@ -238,7 +240,7 @@ def _words(language: str, space: Space) -> dict[str, str]:
     hours = words.hours.format(hours=hours) if hours else ""
     return {
         **asdict(words),
-        "help": words.help.format(phone=space.help_phone.replace(" ", "\u00a0"), hours=hours),
+        "help": words.help.format(phone=space.help_phone.replace(" ", NO_BREAK), hours=hours),
     }
 
 

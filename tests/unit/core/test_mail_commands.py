@@ -143,6 +143,8 @@ def test_a_preview_is_written_in_the_look_and_language_asked_for(parvis, tmp_pat
     page = (tmp_path / "code.html").read_text("utf-8")
     assert "Your sign-in code" in page
     assert "Espace Élu" in page
+    assert 'src="data:image/png;base64,' in page
+    assert "cid:" not in page
 
 
 def test_without_a_name_the_mails_are_listed(parvis):
@@ -179,6 +181,7 @@ def test_a_trial_sends_a_mail_and_tells_what_the_server_said(parvis, smtp):
     assert received.message["Subject"] == "Test message"
     assert "Espace Élu" in received.message["From"]
     assert "sending email works" in received.text
+    assert "image/png" in [part.get_content_type() for part in received.message.walk()]
 
 
 @pytest.mark.parametrize(

@@ -220,11 +220,19 @@ def test_without_its_link_a_security_mail_says_to_call(locale, call):
 
 def test_french_lines_never_end_before_a_colon_or_after_a_figure_and_english_knows_nothing_of_it(every_mail):
     def fault(each):
-        text = f"{each.mail.subject}\n{each.mail.text}\n{each.shown.get_text()}"
-        text = text.replace(each.space.help_phone.replace(" ", "\u00a0"), "")
+        shown = each.shown.get_text().replace(each.space.help_phone.replace(" ", "\u00a0"), "")
+        text = f"{each.mail.subject}\n{each.mail.text}\n{shown}"
         if each.locale == "fr":
-            return re.findall(r".{3} [:;?!»]|« .{3}|[0-9] (?:minutes|heures|h )", text)
+            figures = re.findall(r"[0-9] (?:minutes|heures|h ).{3}", shown)
+            return figures + re.findall(r".{3} [:;?!»]|« .{3}", text)
         return re.findall(r".{3}[\u00a0\u202f].{3}|[«»]| [:;?!]", text)
+
+    assert faults(every_mail, fault) == {}
+
+
+def test_words_and_figures_of_the_text_part_are_found_by_whoever_types_a_plain_space(every_mail):
+    def fault(each):
+        return re.findall(r"\w[\u00a0\u202f]\w", each.mail.text)
 
     assert faults(every_mail, fault) == {}
 
@@ -342,7 +350,7 @@ def test_what_is_not_given_is_left_out():
 
     assert "Appareil" not in mail.text
     assert "http" not in mail.text
-    assert "Appelez le 01\u00a099\u00a000\u00a012\u00a034." in mail.text
+    assert "Appelez le 01 99 00 12 34." in mail.text
     assert BeautifulSoup(mail.html, "html.parser").find_all("a") == []
 
 
