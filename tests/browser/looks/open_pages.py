@@ -49,3 +49,18 @@ for text, caption in TEXTS.items():
             partial(_text, text, space),
             is_pictured=is_first,
         )
+
+
+STYLE_GUIDE = Part("Style guide")
+
+
+@STYLE_GUIDE.scene("composants")
+def components(visitor: Visitor) -> None:
+    """The components of the pages, each in its states; in development only."""
+    visitor.open("/admin/styleguide")
+
+
+@STYLE_GUIDE.scene("fondations")
+def foundations(visitor: Visitor) -> None:
+    """Colours, sizes and spaces."""
+    visitor.open("/admin/styleguide/fondations")

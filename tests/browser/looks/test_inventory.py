@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 LookAt = Callable[[Scene], Look]
-FOLDERS = (ROOT / "idp" / "web" / "templates", ROOT / "idp" / "oidc" / "templates")
+FOLDERS = tuple(ROOT / "idp" / name / "templates" for name in ("web", "oidc", "admin"))
 # What other templates are made of.
 PIECES = {"base.html", "kit.html"}
 # Addresses that answer a browser with something else than a page of their own.
