@@ -25,7 +25,7 @@ def test_the_mail_carries_one_link_and_one_code_each_alone_on_its_line(waiting):
     assert waiting.subject == "Validez votre inscription"
     assert waiting.link().startswith("/inscription/activer/")
     assert len(waiting.code()) == 8
-    assert "24 heures" in waiting.text
+    assert "24 heures" in waiting.words
     assert "Merci de ne pas y répondre" in waiting.text
 
 

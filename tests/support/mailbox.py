@@ -7,6 +7,7 @@ from typing import Any
 
 from idp.core.mail_courier import mail_courier
 from idp.core.mailer import mailer_from_url
+from tests.support.pages import squeeze
 from tests.support.smtp import ScriptedSmtp
 
 LINK = re.compile(r"https?://\S+")
@@ -28,6 +29,11 @@ class Mail:
     @property
     def text(self) -> str:
         return self.message.get_body(("plain",)).get_content().replace("\r\n", "\n")
+
+    @property
+    def words(self) -> str:
+        """The text part with single spaces; no-break spaces count as spaces."""
+        return squeeze(self.text)
 
     @property
     def html(self) -> str:
