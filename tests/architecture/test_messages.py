@@ -1,12 +1,30 @@
 """The English catalogue says everything that the pages say in French, and nothing else."""
 
+import ast
+import re
+
 import pytest
 
+from idp.core.words import plain
+from tests.architecture.tree import name_of, python_files
 from tools import messages
 
 ENTRY = 'msgid "Il reste %(count)s essai à « %(name)s »."\nmsgstr "{english}"\n'
 KEY = "Il reste %(count)s essai à « %(name)s »."
 GOOD = "%(name)s has %(count)s try left."
+FRENCH = re.compile(r"[éèêàçôûîÉÀ]\w* |[a-z]’[a-zé]|\b(votre|vous|les|une) ")
+# Mails have their own templates; names of invented people, samples and help for operators are no sentences of a page.
+ELSEWHERE = re.compile(r"idp/(core/(mail|errors|wordings)\w*|subjects/synthetic|admin/\w+|cli\w*|demo)\.py")
+
+
+def french_of(source):
+    """The French sentences of a module, docstrings aside."""
+    tree = ast.parse(source)
+    said_of = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    texts = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    return {plain(node.value) for node in texts if id(node) not in said_of and FRENCH.search(node.value)}
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +47,20 @@ def test_sentences_are_found_in_templates_in_python_and_in_the_catalogue_of_erro
     assert ("Il vous reste %(count)s essai.", "Il vous reste %(count)s essais.") in wanted
     assert "Écrivez votre mot de passe." in wanted
     assert "Page introuvable" in wanted
+
+
+def test_no_french_sentence_of_python_is_left_unmarked(wanted):
+    files = [path for path in python_files("idp") if not ELSEWHERE.fullmatch(name_of(path))]
+
+    assert {name_of(path): lost for path in files if (lost := french_of(path.read_text()) - wanted)} == {}
+
+
+@pytest.mark.parametrize(
+    "source", ['x = "Écrivez votre nom."', 'x = f"Attendez {n} s, vous pourrez continuer"']
+)
+def test_an_unmarked_one_would_be_seen(source):
+    assert french_of(source)
+    assert not french_of('def f():\n    """« Écrivez votre nom »."""')
 
 
 @pytest.mark.parametrize(
