@@ -8,9 +8,8 @@ from tests.browser.looks.visitor import Visitor
 
 PART = Part("In English")
 CHOSEN = (
-    "espaces", "aide", "acces-perdus-ouvert", "cgu", "connexion-vide", "connexion-attente", "code-erreur", "code-pause",
-    "appareil", "inscription-erreurs", "validation-corriger-erreur", "activer-mot-de-passe-erreur", "bienvenue",
-    "compte-appareils", "consentement", "deconnexion", "erreur-cookies", "erreur-trop-de-demandes",
+    "aide", "cgu", "connexion-vide", "code-erreur", "inscription-erreurs", "validation-corriger-erreur",
+    "activer-mot-de-passe-erreur", "compte-appareils", "consentement", "erreur-trop-de-demandes",
 )  # fmt: skip
 PICTURED = {"connexion-vide", "code-erreur", "inscription-erreurs", "compte-appareils"}
 

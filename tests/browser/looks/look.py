@@ -45,7 +45,7 @@ class Look:
     """What was found on one scene; every list of complaints is empty on a good page."""
 
     served: Served
-    heading: str
+    language: str
     number: str
     axe: Mapping[str, list[str]]
     console: list[str]
@@ -63,7 +63,8 @@ class Onlooker:
 
     def __init__(self, browser: Browser, world: World) -> None:
         self._world = world
-        self._context = browser.new_context(locale="fr-FR", viewport=DESKTOP, reduced_motion="reduce")
+        # No locale: it would outweigh the language that a visitor prefers.
+        self._context = browser.new_context(viewport=DESKTOP, reduced_motion="reduce")
         self._page = self._context.new_page()
         self._page.set_default_timeout(PATIENCE)
         self._axe = Axe().axe_script
@@ -96,7 +97,7 @@ class Onlooker:
         page.evaluate(self._axe)
         findings: dict[str, Any] = {
             "served": served,
-            "heading": page.locator("h1").inner_text(),
+            "language": page.locator("html").get_attribute("lang"),
             "number": number.inner_text() if number.count() else "",
             "weight": self._weigh(),
             "console": [text for text in self._complaints if not _is_of_status(text, served.status)],

@@ -80,7 +80,7 @@
           const box = other.getBoundingClientRect();
           const across = Math.max(box.left - (x + width / 2), x + width / 2 - box.right, 0);
           const along = Math.max(box.top - (y + height / 2), y + height / 2 - box.bottom, 0);
-          return other === element || Math.hypot(across, along) >= 24;
+          return other === element || Math.hypot(across, along) >= 14;
         });
       for (const element of operable) {
         const box = element.getBoundingClientRect();
