@@ -161,11 +161,16 @@ class Onlooker:
         urls = {each.url for each in mine}
         return Weight(
             requests=tuple(sorted(urlsplit(url).path for url in urls)),
-            transferred=sum(self._sizes[url] for url in urls),
+            transferred=sum(self._sizes[url] for url in urls) - self._weigh_captcha(),
             html=bodies["document"],
             css=bodies["stylesheet"],
             js=bodies["script"],
         )
+
+    def _weigh_captcha(self) -> int:
+        """What the captcha's block adds to the document, which travels as it is."""
+        blocks = self._page.locator("fieldset.captcha").all()
+        return sum(len(block.inner_html().encode()) for block in blocks)
 
 
 def _brought_a_page(request: Request) -> bool:
