@@ -157,7 +157,8 @@ class Onlooker:
             size = each.sizes()
             came = size["responseHeadersSize"] + size["responseBodySize"]
             # What this browser has in its cache by now came whole on its first visit.
-            self._sizes[each.url] = max(came, self._sizes.get(each.url, 0))
+            was = 0 if each.resource_type == "document" else self._sizes.get(each.url, 0)
+            self._sizes[each.url] = max(came, was)
         urls = {each.url for each in mine}
         return Weight(
             requests=tuple(sorted(urlsplit(url).path for url in urls)),

@@ -60,7 +60,7 @@ def test_a_first_visit_costs_little(look: LookAt, scene: Scene):
     weight = look(scene).weight
     assert len(weight.requests) <= 5, weight.requests
     # The style guide is for developers, and shows everything at once.
-    assert weight.transferred <= (45 if scene.name == "composants" else 30) * KILO
+    assert weight.transferred <= (45 if scene.part == "Style guide" else 30) * KILO
     assert weight.html <= 6 * KILO
     assert weight.css <= 6 * KILO
     assert weight.js <= 2 * KILO

@@ -21,7 +21,7 @@ pytestmark = [
 LookAt = Callable[[Scene], Look]
 FOLDERS = tuple(ROOT / "idp" / name / "templates" for name in ("web", "oidc", "admin"))
 # What other templates are made of.
-PIECES = {"base.html", "kit.html"}
+PIECES = {"base.html", "kit.html", "admin/_parts.html"}
 # Addresses that answer a browser with something else than a page of their own.
 NO_PAGE = (
     r"/captcha/.*|/theme/.*|/static/.*|/\.well-known/.*|/admin/api/.*"
