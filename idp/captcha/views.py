@@ -1,16 +1,11 @@
 """The addresses of the captcha: the picture, the audio, the proof's challenge, and « Changer le texte »."""
 
-import re
-from urllib.parse import urlsplit
-
 from flask import Blueprint, Response, jsonify
 
 from idp.captcha import audio, challenge, service
 from idp.core.errors import Problem
+from idp.web import security
 from idp.web.kit import Call, Kit, Visit
-
-# A path of this site: one slash first, then printable ASCII without backslash, quotes or angle brackets.
-_LOCAL_PATH = re.compile(r"/(?![/\\])[!#-;=?-\[\]^_`a-z{|}~]{0,2000}", re.ASCII)
 
 
 def blueprint(kit: Kit) -> Blueprint:
@@ -47,8 +42,8 @@ def blueprint(kit: Kit) -> Blueprint:
     @routes.post("/change")
     @kit.visit
     def change(visit: Visit) -> Response:
-        suite = visit.request.values.get("suite", "")
-        if not is_local_path(suite):
+        suite = security.local_address(visit.request.values.get("suite", ""))
+        if suite is None:
             raise Problem("P-4000", detail="suite is not a path of this site")
         shown = visit.request.values.get("captcha_id", "")
         challenge.void(visit.session, challenge_id=shown, browser=visit.browser)
@@ -73,14 +68,3 @@ def _spoken(visit: Visit, challenge_id: str) -> Response:
     # Safari plays nothing from a server that cannot send a part (RFC 9110 section 14).
     response.make_conditional(visit.request, accept_ranges=True, complete_length=len(wav))
     return response
-
-
-def is_local_path(path: str) -> bool:
-    """Whether a redirect to this stays on this site, in every browser's reading of it."""
-    if not _LOCAL_PATH.fullmatch(path):
-        return False
-    try:
-        parts = urlsplit(path)
-    except ValueError:
-        return False
-    return not parts.scheme and not parts.netloc

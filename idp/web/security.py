@@ -10,8 +10,9 @@ from flask import Flask, Response, request
 PREFIX = "__Host-parvis_"
 TOKEN_LENGTH = 43
 LONGEST_ADDRESS = 2_000
-# Browsers read `//` and `/\\` as the beginning of another site's address.
-_LOCAL = re.compile(r"/(?![/\\])[\x21-\x7e]*")
+# One slash first, since browsers read `//` and `/\\` as the beginning of another site's address; then printable
+# ASCII without backslash, quotes or angle brackets.
+_LOCAL = re.compile(r"/(?![/\\])[!#-;=?-\[\]^_`a-z{|}~]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
