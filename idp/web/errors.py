@@ -121,7 +121,7 @@ def _page(kit: Kit, entry: Entry, retry_after: timedelta | None) -> str:
     space = way.space if way is not None else kit.spaces.get(_given("espace")) or kit.spaces.default
     return render_template(
         "error.html",
-        **kit.globals_of(space, language_of_request(request), browser=_browser()),
+        **kit.globals_of(space, language_of_request(request), browser=_browser(), back=_tame_address()),
         number=entry.number,
         title=entry.title,
         message=entry.member,
@@ -154,6 +154,13 @@ def _way_on(kit: Kit, entry: Entry) -> WayOn | None:
         return None
     finally:
         session.close()
+
+
+def _tame_address() -> str:
+    """Where the language switch comes back to: this address without what may have been wrong or secret in it."""
+    kept = {name: value for name in ("i", "espace") if (value := _given(name))}
+    address = request.path + ("?" + urlencode(kept) if kept else "")
+    return security.local_address(address) or "/"
 
 
 def _browser() -> str | None:

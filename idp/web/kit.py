@@ -308,18 +308,21 @@ class Kit:
 
     def page_globals(self, visit: Visit) -> Mapping[str, Any]:
         """What the templates of a visit know."""
-        shared = self.globals_of(visit.space, visit.locale, browser=visit.browser)
-        return {**shared, "back": visit.back or _own_address()}
+        back = visit.back or _own_address()
+        return self.globals_of(visit.space, visit.locale, browser=visit.browser, back=back)
 
-    def globals_of(self, space: Space, locale: str, *, browser: str | None) -> dict[str, Any]:
-        """What every template knows; a browser without our cookie can send no form, nor switch the language."""
+    def globals_of(self, space: Space, locale: str, *, browser: str | None, back: str) -> dict[str, Any]:
+        """What every template knows; a browser without our cookie can send no form, nor switch the language.
+
+        `back` is where the language switch comes back to.
+        """
         return {
             "space": space,
             "locale": locale,
             "theme_url": self.theme_url(space),
             "csrf_token": "" if browser is None else self._csrf.sign(browser),
             "languages": [] if browser is None else languages.switch(locale),
-            "back": request.full_path.rstrip("?"),
+            "back": back,
         }
 
 

@@ -239,9 +239,9 @@ def test_strength_takes_a_bounded_time_on_hostile_input(piece):
     strength("warm", NOBODY)
     hostile = (piece * MAXIMUM)[:MAXIMUM]
 
-    # Some 30 ms here, twice that allowed; zxcvbn alone takes two seconds for the worst. The best of five on
-    # the thread's own clock: other processes of the machine do not count.
-    assert min(_seconds(hostile) for _ in range(5)) < 0.06
+    # Some 30 ms on the thread's own clock; zxcvbn alone takes two seconds for the worst. Between the two there is room
+    # for a slow machine.
+    assert min(_seconds(hostile) for _ in range(5)) < 0.3
 
 
 def _seconds(password):
