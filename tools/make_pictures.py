@@ -14,11 +14,12 @@ from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.browser.looks.inventory import SCENES
 from tests.browser.looks.look import DESKTOP, Onlooker
 from tests.browser.looks.world import World
-from tools.pictures_page import OF_MAILS, OF_PAGES, PICTURES, ROOT, View, pictures_page
+from tools.pictures_page import IN_SHORT, PICTURES, ROOT, View, pictures_page, views_of
 
 DOCUMENT = ROOT / "docs" / "explanation" / "pages.md"
-# Enough for flat colours and smooth letters, and a third of the bytes.
-COLOURS = 32
+# Enough for flat colours and smooth letters, and a third of the bytes; a desktop at half its size is read as well.
+COLOURS = 16
+WIDEST = 640
 
 
 def main() -> None:
@@ -48,7 +49,7 @@ def take_pages(browser: Browser, world: World, names: list[str], folder: Path) -
     for scene in SCENES:
         if scene.is_pictured and (not names or scene.name in names):
             page = onlooker.visit(scene)
-            for view in OF_PAGES:
+            for view in views_of(scene):
                 _take(page, view, folder / f"{scene.name}{view.suffix}.png")
             page.set_viewport_size(DESKTOP)
             print(scene.name, flush=True)
@@ -63,7 +64,7 @@ def take_mails(browser: Browser, world: World, names: list[str], folder: Path) -
             space = world.parts.spaces.default
             mail = mail_previews.sample(kind, space=space, language="fr", issuer="http://127.0.0.1:8000")
             page.set_content(mail.html)
-            for view in OF_MAILS:
+            for view in IN_SHORT:
                 _take(page, view, folder / f"mail-{kind}{view.suffix}.png")
             print(f"mail-{kind}", flush=True)
 
@@ -72,7 +73,10 @@ def _take(page: Page, view: View, path: Path) -> None:
     page.set_viewport_size({"width": view.width, "height": DESKTOP["height"]})
     page.emulate_media(color_scheme=view.scheme)
     picture = Image.open(io.BytesIO(page.screenshot(full_page=True, animations="disabled")))
-    picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture = picture.convert("RGB")
+    if picture.width > WIDEST:
+        picture = picture.resize((WIDEST, picture.height * WIDEST // picture.width), Image.Resampling.LANCZOS)
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 if __name__ == "__main__":

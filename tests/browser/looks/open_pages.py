@@ -51,7 +51,8 @@ for text, caption in TEXTS.items():
         )
 
 
-STYLE_GUIDE = Part("Style guide")
+# Not pictured: it shows itself in every demo.
+STYLE_GUIDE = Part("Style guide", is_pictured=False)
 
 
 @STYLE_GUIDE.scene("composants")

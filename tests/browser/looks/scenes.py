@@ -22,8 +22,9 @@ class Scene:
 class Part:
     """The scenes of one part of the journey, in the order of their definition."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, *, is_pictured: bool = True) -> None:
         self.title = title
+        self.is_pictured = is_pictured
         self.scenes: list[Scene] = []
 
     def scene(self, name: str) -> Callable[[Way], Way]:
@@ -37,4 +38,6 @@ class Part:
 
     def add(self, name: str, caption: str, way: Way, *, is_pictured: bool = True) -> None:
         """A scene whose way is made elsewhere."""
-        self.scenes.append(Scene(name, self.title, caption, way, is_pictured=is_pictured))
+        self.scenes.append(
+            Scene(name, self.title, caption, way, is_pictured=is_pictured and self.is_pictured)
+        )
