@@ -148,7 +148,13 @@ class Onlooker:
     def _weigh(self) -> Weight:
         """The requests of the page that is open now, since its own document."""
         documents = [n for n, each in enumerate(self._requests) if _brought_a_page(each)]
-        mine = [each for each in self._requests[documents[-1] :] if not _is_aside(each)]
+        html = self._page.content()
+        # The icon of the page before may come late.
+        mine = [
+            each
+            for each in self._requests[documents[-1] :]
+            if not _is_aside(each) and not (_is_icon(each) and urlsplit(each.url).path not in html)
+        ]
         bodies: dict[str, int] = {"document": 0, "stylesheet": 0, "script": 0}
         for each in mine:
             if each.resource_type in bodies:
@@ -188,6 +194,10 @@ def _is_aside(request: Request) -> bool:
     ):
         return True
     return request.is_navigation_request() and not _brought_a_page(request)
+
+
+def _is_icon(request: Request) -> bool:
+    return urlsplit(request.url).path.endswith(".svg")
 
 
 def _is_of_status(complaint: str, status: int) -> bool:
