@@ -149,7 +149,12 @@ def _outcome(account: Account | None, taken: Account | None, address: str) -> Ou
 
 def _tell_owner(visit: Visit, account: Account) -> None:
     """Somebody tried to enrol this account's member with another address: its owner is told, once a day."""
-    visit.mail("owner-told-enrolment", account.email, cause=f"enrolment-try:{account.id}:{visit.now.date()}")
+    visit.mail(
+        "owner-told-enrolment",
+        account.email,
+        cause=f"enrolment-try:{account.id}:{visit.now.date()}",
+        locale=account.locale,
+    )
 
 
 def repeat(visit: Visit, former: Enrolment, *, address: str) -> Enrolment | None:

@@ -17,7 +17,7 @@ from idp.core.words import N_
 from idp.enrolment import service
 from idp.enrolment.forms import EmailForm, EnrolmentForm
 from idp.enrolment.service import Refusal, Wait
-from idp.login import activation, way_on
+from idp.login import activation, proof, way_on
 from idp.login import interaction as interactions
 from idp.login.interaction import Interaction
 from idp.subjects import emails, enrolments
@@ -252,7 +252,7 @@ def sign_in_url(visit: Visit, handle: str) -> str:
     """« Me connecter »: the request that the member came with while it lives, else the door of its client."""
     if interactions.find(visit.session, handle, browser=visit.browser, now=visit.now):
         return f"/connexion?i={handle}"
-    way = visit.kit.way_on(visit.session, handle, "") if handle else None
+    way = visit.kit.way_on(visit.session, handle, visit.browser) if handle else None
     if way is not None:
         return way.url
     return visit.kit.door_of(visit.session, visit.space) or f"/connexion?espace={visit.space.name}"
@@ -280,6 +280,8 @@ def _origin(visit: Visit) -> Origin:
         return Origin()
     visit.prefer(row.asked.ui_locales)
     live = interactions.find(visit.session, row.id, browser=visit.browser, now=visit.now)
+    if live is not None and not proof.holds(visit, live):
+        live = None
     own = live or interactions.unproved(visit.session, row.id, browser=visit.browser)
     if own is None and visit.is_first_request:
         problem = way_on.why_not(visit, row.id)

@@ -8,6 +8,7 @@ from idp.subjects.enrolments import Activated, Enrolment, NotActivated, Outcome
 from idp.subjects.members import Member
 from idp.subjects.one_time import Purpose, Refusal, Spent
 from idp.web.kit import Visit
+from idp.web.words import SOURCE
 
 CODE_DIGITS = 8
 COOKIE = "enrolment"
@@ -147,7 +148,13 @@ def activate(visit: Visit, enrolment: Enrolment) -> Activated | NotActivated:
     visit.audit("account.activated", outcome.account_id)
     member = visit.session.get(Member, enrolment.member_id)
     if member is not None and member.email and member.email.casefold() != enrolment.email_folded:
-        visit.mail("account-activated", member.email, cause=f"account:{outcome.account_id}:activated")
+        # Nobody knows which language that contact reads: not that of a stranger who may sit at this browser.
+        visit.mail(
+            "account-activated",
+            member.email,
+            cause=f"account:{outcome.account_id}:activated",
+            locale=SOURCE,
+        )
     return outcome
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Integer, Text, delete, select, update
+from sqlalchemy import JSON, Boolean, Index, Integer, Text, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, UtcDateTime, new_id
@@ -13,8 +13,11 @@ from idp.sessions import assurance
 from idp.sessions.assurance import Method
 
 LONGEST_HANDLE = 40
-# A sign-in that is over is remembered for a day: whoever comes back to its page is led to the same service.
+# A sign-in that is over is remembered for a day: whoever comes back to its page is led to the same service. Its
+# request, which may be long, is forgotten sooner; and of one browser the oldest sign-ins make room.
 REMEMBERED_FOR = timedelta(days=1)
+REQUEST_KEPT_FOR = timedelta(hours=1)
+LIVE_PER_BROWSER = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,19 @@ class Demand:
     """Whether a session of this browser had just ended by itself."""
 
     def to_json(self) -> dict[str, Any]:
-        """The demand as a JSON object."""
-        return asdict(self)
+        """The demand as a JSON object, but for the parameters of its request."""
+        return {name: value for name, value in asdict(self).items() if name != "parameters"}
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "Demand":
-        """The demand that `to_json` wrote."""
-        return cls(**{**document, "populations": tuple(document["populations"])})
+    def from_json(cls, document: dict[str, Any], parameters: dict[str, str] | None) -> "Demand":
+        """The demand that `to_json` wrote, with the parameters of its request while they are kept."""
+        return cls(
+            **{
+                **document,
+                "populations": tuple(document["populations"]),
+                "parameters": document.get("parameters") or parameters or {},
+            }
+        )
 
     @property
     def redirect_uri(self) -> str | None:
@@ -57,10 +66,12 @@ class Interaction(Base):
     """One sign-in of one browser: facts are stored, the position is computed."""
 
     __tablename__ = "interaction"
+    __table_args__ = (Index("ix_interaction_browser_created", "browser", "created_at"),)
 
     id: Mapped[str] = mapped_column(Text, primary_key=True)
-    browser: Mapped[str] = mapped_column(Text, index=True)
+    browser: Mapped[str] = mapped_column(Text)
     demand: Mapped[dict[str, Any]] = mapped_column(JSON)
+    parameters: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     identifier: Mapped[str] = mapped_column(Text, default="")
@@ -88,7 +99,7 @@ class Interaction(Base):
     @property
     def asked(self) -> Demand:
         """What is demanded of this sign-in."""
-        return Demand.from_json(self.demand)
+        return Demand.from_json(self.demand, self.parameters)
 
     @property
     def facts(self) -> Facts:
@@ -131,11 +142,13 @@ class Interaction(Base):
 def start(
     session: Session, *, browser: str, demand: Demand, now: datetime, lifetime: timedelta
 ) -> Interaction:
-    """A new interaction of this browser; nothing is proved yet."""
+    """A new interaction of this browser, whose oldest ones make room; nothing is proved yet."""
+    _make_room(session, browser)
     row = Interaction(
         id=new_id(),
         browser=browser,
         demand=demand.to_json(),
+        parameters=demand.parameters,
         created_at=now,
         expires_at=now + lifetime,
         identifier=demand.login_hint,
@@ -146,6 +159,23 @@ def start(
     session.add(row)
     session.flush()
     return row
+
+
+def _make_room(session: Session, browser: str) -> None:
+    # Each visit of a service writes a row: without a bound, one browser could fill the table. Nobody waits for it.
+    oldest = (
+        select(Interaction.id)
+        .where(Interaction.browser == browser)
+        .order_by(Interaction.created_at.desc(), Interaction.id)
+        .offset(LIVE_PER_BROWSER - 1)
+        .with_for_update(skip_locked=True)
+    )
+    gone = list(session.execute(oldest).scalars())
+    if gone:
+        session.execute(
+            delete(Interaction).where(Interaction.id.in_(gone)),
+            execution_options={"synchronize_session": False},
+        )
 
 
 def find(
@@ -212,10 +242,9 @@ def end(session: Session, interaction: Interaction, *, now: datetime) -> bool:
     return session.execute(ended).scalar_one_or_none() is not None
 
 
-def replace(session: Session, interaction: Interaction, *, now: datetime) -> Interaction:
+def replace(session: Session, interaction: Interaction, *, now: datetime, lifetime: timedelta) -> Interaction:
     """End an interaction and begin another for the same demand, with nothing proved."""
     end(session, interaction, now=now)
-    lifetime = interaction.expires_at - interaction.created_at
     return start(session, browser=interaction.browser, demand=interaction.asked, now=now, lifetime=lifetime)
 
 
@@ -238,11 +267,17 @@ def keep_until(session: Session, handle: str, *, until: datetime) -> None:
     """Keep a request alive while its member waits for a mail."""
     session.execute(
         update(Interaction)
-        .where(Interaction.id == handle, Interaction.expires_at < until)
+        .where(Interaction.id == handle, Interaction.expires_at < until, Interaction.ended_at.is_(None))
         .values(expires_at=until)
     )
 
 
 def purge(session: Session, *, now: datetime) -> None:
-    """Drop interactions that nobody comes back to any more."""
+    """Drop interactions that nobody comes back to any more, and before that the requests they were for."""
+    session.execute(
+        update(Interaction)
+        .where(Interaction.expires_at <= now - REQUEST_KEPT_FOR, Interaction.parameters.is_not(None))
+        .values(parameters=None)
+        .execution_options(synchronize_session=False)
+    )
     session.execute(delete(Interaction).where(Interaction.expires_at <= now - REMEMBERED_FOR))

@@ -25,6 +25,7 @@ from idp.sessions import service as sessions
 from idp.sessions.service import LiveSession, SessionRow
 from idp.subjects import accounts
 from idp.subjects.accounts import Account
+from idp.web import languages
 from idp.web.kit import Visit
 
 SESSION = "session"
@@ -217,6 +218,9 @@ def _open_or_strengthen(visit: Visit, interaction: Interaction, account: Account
         sessions.end(visit.session, live.id, now=visit.now)
         interactions.end_proved(visit.session, browser=visit.browser, now=visit.now, but=interaction.id)
     _tell_of_new_browser(visit, interaction, account)
+    if languages.chosen(visit.request) is not None:
+        # From now on mails speak as the owner chose to read; what was told above still spoke as before.
+        account.locale = visit.locale
     row_id, secret = sessions.open_session(
         visit.session,
         account=account,
@@ -243,7 +247,12 @@ def _tell_of_new_browser(visit: Visit, interaction: Interaction, account: Accoun
     """A mail for a browser that this account has not been seen in; a newly trusted device has its own mail."""
     if interaction.device_id is not None or _was_seen(visit.session, account, visit.device_name, visit.now):
         return
-    visit.mail("new-sign-in", account.email, cause=f"sign-in:{interaction.id}:new-browser")
+    visit.mail(
+        "new-sign-in",
+        account.email,
+        cause=f"sign-in:{interaction.id}:new-browser",
+        locale=account.locale,
+    )
 
 
 def _was_seen(session: Session, account: Account, browser_name: str, now: datetime) -> bool:

@@ -76,4 +76,5 @@ class Provider:
         if client_id is None:
             return clients.door_of(space.name)
         client = clients.get(client_id)
-        return client.initiate_login_uri if client is not None else None
+        # A third party chose its own address: it must not come between members and their space.
+        return client.initiate_login_uri if client is not None and client.first_party else None

@@ -39,6 +39,8 @@ class Account(Base):
     email: Mapped[str] = mapped_column(Text)
     email_folded: Mapped[str] = mapped_column(Text)
     password_hash: Mapped[str] = mapped_column(Text)
+    locale: Mapped[str] = mapped_column(Text, default="fr", server_default="fr")
+    """The language of its owner's mails, whatever language is spoken by whoever causes one."""
     epoch: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -144,6 +144,7 @@ def activate(session: Session, enrolment: Enrolment, *, now: datetime) -> Activa
             email=enrolment.email,
             email_folded=enrolment.email_folded,
             password_hash=enrolment.password_hash,
+            locale=enrolment.locale,
             terms_version=enrolment.terms_version,
             terms_hash=enrolment.terms_hash,
             terms_accepted_at=enrolment.terms_accepted_at,

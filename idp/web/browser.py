@@ -16,15 +16,30 @@ EDGE_IPV6_PREFIX = 64
 NAME = N_("%(browser)s sur %(system)s")
 NO_BROWSER = N_("Navigateur")
 NO_SYSTEM = N_("appareil inconnu")
+# Names stand in our mails: a visitor chooses among these, and cannot write one (the header holds any text).
+BROWSERS = frozenset({
+    "Amazon Silk", "Android", "Chrome", "Chrome Mobile", "Chrome Mobile WebView", "Chrome Mobile iOS", "Chromium",
+    "DuckDuckGo Mobile", "Ecosia Android", "Ecosia iOS", "Edge", "Edge Mobile", "Epiphany", "Facebook", "Firefox",
+    "Firefox Mobile", "Firefox iOS", "Google", "HeadlessChrome", "HuaweiBrowser", "IE", "Instagram", "Konqueror",
+    "MiuiBrowser", "Mobile Safari", "Mobile Safari UI/WKWebView", "Opera", "Opera Mini", "Opera Mobile",
+    "QQ Browser", "Safari", "Samsung Internet", "UC Browser", "Vivaldi", "Yandex Browser",
+})  # fmt: skip
+SYSTEMS = frozenset({
+    "Android", "Chrome OS", "Debian", "Fedora", "FreeBSD", "HarmonyOS", "KaiOS", "Linux", "Mac OS X", "Tizen",
+    "Ubuntu", "Windows", "Windows Phone", "iOS",
+})  # fmt: skip
 
 
 @lru_cache(maxsize=2048)
 def name(user_agent: str) -> str:
     """The browser and system, such as « Chrome sur Android »: the form that is kept, whoever reads it later."""
     found = parse(user_agent[:LONGEST_AGENT])
-    family = found.user_agent.family if found.user_agent else NO_BROWSER
-    system = found.os.family if found.os else NO_SYSTEM
-    return NAME % {"browser": family, "system": system}
+    family = found.user_agent.family if found.user_agent else ""
+    system = found.os.family if found.os else ""
+    return NAME % {
+        "browser": family if family in BROWSERS else NO_BROWSER,
+        "system": system if system in SYSTEMS else NO_SYSTEM,
+    }
 
 
 def name_in(language: str, name: str) -> str:

@@ -55,7 +55,7 @@ PAGE_AGAIN = {
     "P-5003": RETRY,
     "P-5004": RETRY,
 }
-UNASKED = frozenset({"P-4029", "P-5000", "P-5003"})
+UNASKED = frozenset({"P-4004", "P-4005", "P-4029", "P-5000", "P-5003"})
 # Pages that only take a POST, and whose answer is shown elsewhere.
 AFTER_POST = {
     "/inscription/renvoyer": "/inscription/validation",
@@ -143,12 +143,13 @@ def _actions(entry: Entry, way: WayOn | None) -> list[Action]:
 
 
 def _way_on(kit: Kit, entry: Entry) -> WayOn | None:
-    """Where the member came from. A database that just failed, or a flood that was just stopped, is not asked."""
-    if entry.number in UNASKED:
+    """Where the member came from. Neither a database that just failed nor one that a flood might reach is asked."""
+    handle, browser = _given("i"), _browser()
+    if entry.number in UNASKED or not (handle or browser):
         return None
     session = kit.database.open()
     try:
-        return kit.way_on(session, _given("i"), _browser() or "")
+        return kit.way_on(session, handle, browser or "")
     except SQLAlchemyError as failure:
         log.warning("way_on.unknown", kind=type(failure).__name__)
         return None

@@ -142,24 +142,29 @@ class Visit(Call):
         cause: str,
         expires_at: datetime | None = None,
         context: Mapping[str, str] | None = None,
+        locale: str | None = None,
     ) -> int | None:
-        """Queue a mail in this request's transaction, with the space's look; once for one cause."""
+        """Queue a mail in this request's transaction, with the space's look; once for one cause.
+
+        In the language of the visit, unless its reader may be somebody else: then `locale` is theirs.
+        """
+        locale = locale or self.locale
         return outbox.enqueue(
             self.session,
             vault=self.kit.vault,
             now=self.now,
             kind=kind,
             recipient=recipient,
-            context=self._mail_context(context or {}),
+            context=self._mail_context(context or {}, locale),
             cause=cause,
             space=self.space.name,
-            locale=self.locale,
+            locale=locale,
             expires_at=expires_at,
         )
 
-    def _mail_context(self, context: Mapping[str, str]) -> dict[str, str]:
+    def _mail_context(self, context: Mapping[str, str], locale: str) -> dict[str, str]:
         about = {"time": self.now.isoformat(), "device": self.device_name, **context}
-        return {**about, "device": browser.name_in(self.locale, about["device"])}
+        return {**about, "device": browser.name_in(locale, about["device"])}
 
     def audit(self, event: str, account_id: str | None = None, **facts: str | int | bool) -> None:
         """Record a security event in this request's transaction."""

@@ -14,7 +14,7 @@ def test_a_slow_password_does_not_take_over_the_code_of_another_account(app, bro
     register.open_account(CAMILLE)
     register.open_account(SACHA)
     browser.get("/connexion")
-    address = browser.page.address
+    address = f"/connexion?i={browser.handle}"
     fields = browser.fields()
     first, second = copies(app, browser, 2)
     gate = parts.passwords.gate

@@ -233,3 +233,24 @@ def test_the_pages_of_failures_and_of_waits_are_in_english(open_browser, mailbox
     for _ in range(6):
         page = other.submit(code="000000") if other.page.soup.find(id="main-form") else page
     assert page.h1 == "Too many codes were tried"
+
+
+def test_a_warning_speaks_its_readers_language_not_that_of_who_causes_it(open_browser, mailbox, member):
+    stranger = open_browser()
+    stranger.get("/inscription")
+    stranger.press("English")
+    page = fill_enrolment(stranger, member, email="voleur@example.net")
+
+    assert page.language == "en"
+    assert "Bonjour" in mailbox.last(to=member.email).text
+    assert "Hello" in mailbox.last(to="voleur@example.net").text
+
+
+def test_mails_follow_the_language_that_their_reader_chose(browser, mailbox, member, service):
+    authorize(browser)
+    browser.press("English")
+    sign_in(browser, mailbox, member, address=browser.page.address, trust="No thank you")
+
+    fill_enrolment(browser, member, email="autre@example.net")
+
+    assert "Hello" in mailbox.last(to=member.email).text

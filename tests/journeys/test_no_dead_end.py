@@ -7,7 +7,10 @@ from datetime import timedelta
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from sqlalchemy import func, select
 
+from idp.login import interaction as interactions
+from idp.login.interaction import Interaction
 from idp.oidc import client_rows
 from tests.support.browser import Browser, Page
 from tests.support.mailbox import Mailbox
@@ -236,9 +239,9 @@ def back_and_sent_again(walker, clock):
 def sent_twice(walker, clock):
     page = walker.browser.page
     if page.soup.find("form", id="main-form"):
-        fields = walker.browser.fields()
-        walker.browser.post(walker.browser._action(page.form), fields)
-        walker.browser.post(walker.browser._action(page.form), fields)
+        address, fields = walker.browser._action(page.form), walker.browser.fields()
+        walker.browser.post(address, fields)
+        walker.browser.post(address, fields)
 
 
 def a_second_tab(walker, clock):
@@ -326,6 +329,61 @@ def test_everybody_arrives(walk, clock, subtests, place):
             mishap(walker, clock)
 
             walker.arrives()
+
+
+def test_a_third_party_is_no_door_of_ours(walk, parts, tmp_path, open_browser):
+    folder = tmp_path / "clients"
+    theirs = SERVICE.replace("aa-autre", "zz-carnet") + "first_party = false\n"
+    (folder / "zz-carnet.toml").write_text(theirs, encoding="utf-8")
+    with parts.database.transaction() as session:
+        client_rows.apply(session, folder, spaces=parts.spaces, development=True, now=parts.clock.now())
+    address = walk(0, has_account=True).come().address
+
+    stranger = open_browser()
+    stranger.get("/aide")
+    page = stranger.get(address)
+
+    assert page.number == "P-2002"
+    assert DOOR not in page.response.text
+
+
+def test_a_sign_in_that_was_proved_is_not_reset_by_an_enrolment_without_its_proof(walk, open_browser):
+    walker = walk(0, has_account=True)
+    walker.come()
+    handle = walker.browser.handle
+    walker.fill_in()
+    thief = walk(1, has_account=False)
+    thief.browser.set_cookie("browser", walker.browser.cookies["browser"])
+    thief.browser.get(f"/inscription?i={handle}")
+    thief.fill_in()
+
+    page = walker.browser.get(f"/connexion?i={handle}")
+
+    assert page.path == "/connexion/code"
+    assert thief.person.email not in page.response.text
+
+
+def test_one_browser_fills_no_table(walk, parts):
+    walker = walk(0, has_account=True)
+    for _ in range(interactions.LIVE_PER_BROWSER + 5):
+        walker.come()
+
+    with parts.database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Interaction)) == interactions.LIVE_PER_BROWSER
+    walker.arrives()
+
+
+def test_of_a_sign_in_that_is_long_over_the_request_is_forgotten_and_the_service_is_not(walk, parts, clock):
+    walker = walk(0, has_account=True)
+    address = walker.come().address
+    clock.advance(hours=2)
+    with parts.database.transaction() as session:
+        interactions.purge(session, now=clock.now())
+
+    with parts.database.reading() as session:
+        assert session.scalars(select(Interaction)).one().parameters is None
+    page = walker.browser.get(address)
+    assert page.soup.select_one("main a.main")["href"] == DOOR
 
 
 def test_a_browser_without_cookies_is_told_how_to_allow_them(walk):

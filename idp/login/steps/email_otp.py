@@ -100,7 +100,12 @@ class EmailOtp(Step):
             case Refusal.EXHAUSTED:
                 # The right password was one proof of this sign-in; it must be given again with a new one.
                 visit.audit("code.exhausted", account.id)
-                fresh = interactions.replace(visit.session, interaction, now=visit.now)
+                fresh = interactions.replace(
+                    visit.session,
+                    interaction,
+                    now=visit.now,
+                    lifetime=visit.kit.settings.sign_in.interaction_lifetime,
+                )
                 return visit.page(
                     "connexion_bloquee.html",
                     reason="tries",
@@ -116,7 +121,9 @@ class EmailOtp(Step):
         visit.session.refresh(account)
         visit.audit("code.frozen", account.id)
         until = account.second_step_rests_until
-        visit.mail("second-step-frozen", account.email, cause=f"frozen:{account.id}:{until}")
+        visit.mail(
+            "second-step-frozen", account.email, cause=f"frozen:{account.id}:{until}", locale=account.locale
+        )
         return _blocked(visit, interaction, "frozen")
 
 

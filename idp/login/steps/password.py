@@ -38,7 +38,9 @@ class Password(Step):
 
     def show(self, visit: Visit, interaction: Interaction) -> Response:
         """The form, with the identifier that this browser was asked to remember."""
-        known = interaction.identifier or _remembered(visit) or ""
+        # Without a sign-in in the address, somebody else may sit here now: what was typed before stays unsaid.
+        typed = interaction.identifier if visit.request.args.get("i") else ""
+        known = typed or _remembered(visit) or ""
         form = PasswordForm(data={"identifier": known, "remember": _remembered(visit) is not None})
         return self._page(visit, interaction, form)
 
@@ -171,7 +173,13 @@ class Password(Step):
             return
         sessions.end_for_device(visit.session, row.id, now=visit.now)
         visit.audit("device.theft", account.id, device=row.id)
-        visit.mail("device-theft", account.email, cause=f"theft:{row.id}", context={"device": row.name})
+        visit.mail(
+            "device-theft",
+            account.email,
+            cause=f"theft:{row.id}",
+            context={"device": row.name},
+            locale=account.locale,
+        )
 
     def _identify(self, visit: Visit, identifier: str) -> Candidate:
         return password.identify(

@@ -50,4 +50,5 @@ class Trust(Step):
             account.email,
             cause=f"device:{trusted.device_id}:added",
             context={"until": (visit.now + lifetime).isoformat()},
+            locale=account.locale,
         )

@@ -108,7 +108,7 @@ all("[data-keeps]", (form) => {
   const main = named(form.dataset.keeps);
   if (!main) return;
   const fields = [...main.elements].filter(
-    (field) => /text|email|checkbox/.test(field.type) && !/password|captcha/.test(field.name),
+    (field) => /text|email|checkbox/.test(field.type) && !/password|captcha|code/.test(field.name),
   );
   const typed = JSON.parse(sessionStorage.getItem(key) || "{}");
   sessionStorage.removeItem(key);
