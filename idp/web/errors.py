@@ -55,6 +55,8 @@ PAGE_AGAIN = {
     "P-5003": RETRY,
     "P-5004": RETRY,
 }
+# Where the member of a failure may be better served than at the front page.
+INSTEAD = {"P-1001": ("/inscription", N_("Recommencer mon inscription"))}
 UNASKED = frozenset({"P-4004", "P-4005", "P-4029", "P-5000", "P-5003"})
 # Pages that only take a POST, and whose answer is shown elsewhere.
 AFTER_POST = {
@@ -139,6 +141,7 @@ def _actions(entry: Entry, way: WayOn | None) -> list[Action]:
         again = _same_page(entry) if entry.number in PAGE_AGAIN else None
         found += [Action(again, PAGE_AGAIN[entry.number])] if again is not None else []
         found += [Action(way.url, START, way.service)] if way is not None and way.service else []
+    found += [Action(*INSTEAD[entry.number])] if entry.number in INSTEAD else []
     return [*found, Action("/", HOME)]
 
 
