@@ -39,6 +39,8 @@ ASKED = {
     "code_challenge_method": "S256",
 }
 PAUSE = timedelta(minutes=31)
+# Drawing pictures would take most of the time; other tests copy them.
+pytestmark = pytest.mark.settings(captcha={"login": "off"})
 MOST_STEPS = 16
 
 
@@ -256,11 +258,6 @@ def thirty_minutes_then_sent(walker, clock):
     walker.step()
 
 
-def thirty_minutes_then_reload(walker, clock):
-    clock.advance(PAUSE)
-    reload(walker, clock)
-
-
 def overnight(walker, clock):
     clock.advance(hours=14)
     reload(walker, clock)
@@ -283,7 +280,6 @@ MISHAPS = [
     sent_twice,
     a_second_tab,
     thirty_minutes_then_sent,
-    thirty_minutes_then_reload,
     overnight,
     cookies_gone_then_sent,
     cookies_gone_then_reload,
