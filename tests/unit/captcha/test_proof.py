@@ -13,6 +13,8 @@ from idp.captcha import proof
 from idp.captcha.proof import CaptchaProofUsed
 from idp.captcha.verdict import CaptchaVerdict
 
+pytestmark = pytest.mark.slow  # in `make test`: `make check` has a minute
+
 NOW = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
 KEY = b"k" * 32
 LIFETIME = timedelta(minutes=5)

@@ -12,6 +12,8 @@ from examples.member_space.app import create_app
 from tests.support.tiny_provider import CAMILLE
 from tests.unit.examples.conftest import Browser, soup, words
 
+pytestmark = pytest.mark.slow  # in `make test`: `make check` has a minute
+
 PAGES = {
     "/espace": "Bienvenue dans votre espace, Camille",
     "/espace/remboursements": "Mes remboursements",
