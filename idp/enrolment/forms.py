@@ -3,10 +3,11 @@
 import re
 
 from wtforms import BooleanField, Form, PasswordField, StringField
-from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
+from wtforms.validators import InputRequired, Length, ValidationError
 
 from idp.core.settings import Directory
 from idp.core.words import N_
+from idp.login import new_password
 from idp.subjects import emails
 from idp.subjects.members import fold_access_code
 
@@ -56,16 +57,8 @@ class EnrolmentForm(EmailForm):
     )
     # Again, so that errors are told in the order of the page.
     email = _email_field()
-    password = PasswordField(
-        N_("Choisissez votre mot de passe"), [InputRequired(N_("Choisissez un mot de passe."))]
-    )
-    password_confirm = PasswordField(
-        N_("Confirmez le mot de passe"),
-        [
-            InputRequired(N_("Écrivez le mot de passe une seconde fois.")),
-            EqualTo("password", N_("Les deux mots de passe sont différents. Écrivez-les à nouveau.")),
-        ],
-    )
+    password = new_password.field()
+    password_confirm = new_password.confirmation()
     captcha = StringField(N_("Recopiez les caractères de l’image, ou les chiffres de l’audio"))
     terms = BooleanField(
         N_("J'accepte les conditions générales d'utilisation"),

@@ -1,86 +1,16 @@
 """The rules of « Créer son compte »: who may, how often, and what follows, the same for all to see."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
-
-from sqlalchemy.orm import Session
+from datetime import timedelta
 
 from idp.core import throttles
 from idp.core.db import new_id
-from idp.core.throttles import Schedule
 from idp.login import activation
 from idp.subjects import accounts, emails, enrolments
 from idp.subjects.accounts import Account
-from idp.subjects.directory import MemberDirectory, RegisteredMember
 from idp.subjects.enrolments import Enrolment, Outcome
 from idp.web.kit import Visit
 
 DAY = timedelta(days=1)
-MINUTE = timedelta(minutes=1)
-
-# Tries of (number, code): a stranger's guesses wait ever longer, the owner elsewhere hardly at all.
-PAIR_FROM_NETWORK = Schedule(free=5, first=timedelta(seconds=5), longest=timedelta(minutes=30))
-PAIR_FROM_ANYWHERE = Schedule(free=30, first=timedelta(seconds=1), longest=timedelta(seconds=5))
-ANY_PAIR_FROM_NETWORK = Schedule(free=30, first=timedelta(seconds=2), longest=timedelta(minutes=5))
-ALL_PAIRS_PER_MINUTE = 2000
-
-
-class Refusal(StrEnum):
-    """Why an enrolment did not begin."""
-
-    WRONG_PAIR = "wrong-pair"
-    TOO_MANY_TODAY = "too-many-today"
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Too many tries: how long until the next."""
-
-    delay: timedelta
-
-
-def check_pair(
-    visit: Visit, directory: MemberDirectory, *, number: str, access_code: str
-) -> RegisteredMember | Refusal | Wait:
-    """Count the try, then compare; one answer for an unknown number, a wrong code and a member who left."""
-    wait = _count(visit.session, number=number, network=visit.network, now=visit.now)
-    if wait is not None:
-        return Wait(wait)
-    found = [
-        member
-        for population in sorted(visit.space.populations)
-        if (member := directory.matches(visit.session, population, number, access_code)) is not None
-    ]
-    if len(found) != 1:
-        visit.audit("enrolment.wrong_pair")
-        return Refusal.WRONG_PAIR
-    # Only wrong pairs slow anybody down: a family, or a whole village behind one address, enrols in peace.
-    throttles.forget(visit.session, f"pair:{number}:{visit.network}")
-    throttles.give_back(visit.session, f"pair:{number}")
-    throttles.give_back(visit.session, f"pairs:{visit.network}")
-    return found[0]
-
-
-def _count(session: Session, *, number: str, network: str, now: datetime) -> timedelta | None:
-    any_pair = f"pairs:{network}"
-    wait = throttles.waiting(session, any_pair, now=now)
-    if wait is None:
-        wait = throttles.attempt_near_and_far(
-            session,
-            near=f"pair:{number}:{network}",
-            near_schedule=PAIR_FROM_NETWORK,
-            far=f"pair:{number}",
-            far_schedule=PAIR_FROM_ANYWHERE,
-            now=now,
-        )
-    if wait is None:
-        wait = throttles.attempt(session, any_pair, schedule=ANY_PAIR_FROM_NETWORK, now=now)
-    if wait is not None:
-        return wait
-    if throttles.spend(session, "pairs", limit=ALL_PAIRS_PER_MINUTE, window=MINUTE, now=now):
-        return None
-    return MINUTE
 
 
 def may_begin(visit: Visit, member_id: str) -> bool:

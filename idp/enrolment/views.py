@@ -6,20 +6,19 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response
 
-from idp.authenticators import password_policy
 from idp.authenticators.hash_gate import GateBusy
 from idp.authenticators.password import Passwords
-from idp.authenticators.password_policy import Personal, Profile, RuleText
+from idp.authenticators.password_policy import Personal
 from idp.captcha.guard import Guard
 from idp.core import outbox
 from idp.core.errors import CATALOGUE, Problem
 from idp.core.words import N_
 from idp.enrolment import service
 from idp.enrolment.forms import EmailForm, EnrolmentForm
-from idp.enrolment.service import Refusal, Wait
-from idp.login import activation, proof, way_on
+from idp.login import activation, new_password, pairs, proof, way_on
 from idp.login import interaction as interactions
 from idp.login.interaction import Interaction
+from idp.login.pairs import Wait, WrongPair
 from idp.subjects import emails, enrolments
 from idp.subjects.directory import DirectoryUnavailable, MemberDirectory, RegisteredMember
 from idp.subjects.enrolments import Enrolment
@@ -29,14 +28,9 @@ from idp.web.kit import Kit, Visit
 # Often enough to notice, seldom enough for a screen reader to finish its sentence.
 REFRESH = timedelta(seconds=15)
 BUSY = CATALOGUE["P-5004"]
-WRONG_PAIR = N_(
-    "Le numéro d’adhérent et le code d’accès ne vont pas ensemble. Vérifiez-les sur votre courrier."
-)
 TOO_MANY = N_(
     "Vous avez commencé plusieurs inscriptions aujourd’hui. Ouvrez le dernier email reçu, ou recommencez demain."
 )
-TOO_SOON = N_("Trop d’essais. Attendez %(wait)s, puis recommencez.")
-NAMES = N_("Le mot de passe ne doit contenir ni votre nom, ni votre prénom.")
 WAITING = "/inscription/validation"
 
 
@@ -77,8 +71,8 @@ class Enrolments:
             form=form,
             hidden=named,
             captcha=self.captcha.offer(visit, back=f"/inscription?{urlencode(named)}"),
-            rules=_rules(visit),
-            strength=_strength(form),
+            rules=new_password.rules(visit),
+            strength=new_password.strength(form.password, _about(form)),
             terms_url=f"/cgu?espace={visit.space.name}",
             sign_in_url=sign_in_url(visit, origin.handle),
         )
@@ -114,11 +108,11 @@ class Enrolments:
 
     def _is_acceptable(self, visit: Visit, form: EnrolmentForm) -> bool:
         is_whole = form.validate()
-        about = Personal(
-            member_number=form.number, access_code=form.access_code.data or "", email=form.address
-        )
+        about = _about(form)
         # Everything that must be mended is told at once.
-        if form.password.data and not self._passes_policy(visit, form, about):
+        if form.password.data and not new_password.passes(
+            visit, form.password, about, self.passwords.blocked
+        ):
             return False
         if not is_whole:
             return False
@@ -127,22 +121,10 @@ class Enrolments:
             form.captcha.errors = [problem]
         return problem is None
 
-    def _passes_policy(self, visit: Visit, form: EnrolmentForm, about: Personal) -> bool:
-        rules = visit.kit.settings.password
-        broken = password_policy.check(
-            form.password.data or "",
-            profile=Profile(rules.profile),
-            about=about,
-            blocked=self.passwords.blocked,
-            accented=rules.accented_letters,
-        )
-        form.password.errors = [password_policy.SENTENCES[rule] for rule in broken]
-        return not broken
-
     def _member(self, visit: Visit, form: EnrolmentForm) -> RegisteredMember | None:
         """The member whose pair this is, when nothing stands against a new attempt."""
         try:
-            found = service.check_pair(
+            found = pairs.check(
                 visit, self.directory, number=form.number, access_code=form.access_code.data or ""
             )
         except DirectoryUnavailable as silent:
@@ -150,15 +132,15 @@ class Enrolments:
         match found:
             case Wait(delay):
                 wait = words.duration(delay.total_seconds() + 1, visit.locale)
-                form.member_number.errors = [visit.say(TOO_SOON, wait=wait)]
+                form.member_number.errors = [visit.say(pairs.TOO_SOON, wait=wait)]
                 return None
-            case Refusal():
-                form.member_number.errors = [WRONG_PAIR]
+            case WrongPair():
+                form.member_number.errors = [pairs.WRONG]
                 return None
             case RegisteredMember() as member:
                 about = Personal(names=(member.given_name, member.family_name))
-                if not self._passes_policy(visit, form, about):
-                    form.password.errors = [NAMES]
+                if not new_password.passes(visit, form.password, about, self.passwords.blocked):
+                    form.password.errors = [new_password.NAMES]
                     return None
                 if not service.may_begin(visit, member.id):
                     form.member_number.errors = [TOO_MANY]
@@ -295,20 +277,10 @@ def _enrols(visit: Visit, interaction: Interaction) -> bool:
     return space is not None and space.enrolment
 
 
-def _strength(form: EnrolmentForm) -> int | None:
-    """How strong the password was that is asked for again: its word is shown, the password never."""
-    typed = form.password.data or ""
-    about = Personal(
+def _about(form: EnrolmentForm) -> Personal:
+    return Personal(
         member_number=form.number, access_code=form.access_code.data or "", email=form.email.data or ""
     )
-    return password_policy.strength(typed, about) if typed else None
-
-
-def _rules(visit: Visit) -> list[RuleText]:
-    """The password's rules, for the list under its field."""
-    settings = visit.kit.settings.password
-    rules = password_policy.describe(Profile(settings.profile), accented=settings.accented_letters)
-    return [RuleText(rule.id, visit.say(rule.text)) for rule in rules]
 
 
 def _waiting_page(visit: Visit, enrolment: Enrolment, form: EmailForm) -> Response:

@@ -40,6 +40,8 @@ class Demand:
     """Our own page that a member without a service wanted."""
     has_lapsed: bool = False
     """Whether a session of this browser had just ended by itself."""
+    fresh_second_step: bool = False
+    """Whether the second step must have been given just now, as before a sensitive change."""
 
     def to_json(self) -> dict[str, Any]:
         """The demand as a JSON object, but for the parameters of its request."""
@@ -110,8 +112,13 @@ class Interaction(Base):
             activation_pending=self.enrolment_id is not None,
             mail_code=self.mail_code_at is not None or Method.MAIL_CODE in inherited,
             device_trusted=self.device_id is not None or Method.TRUSTED_DEVICE in inherited,
-            code_demanded=self.asked.acr == assurance.TWO_STEPS,
-            trust_answered=self.trust_answered_at is not None or bool(inherited - {Method.PASSWORD}),
+            code_demanded=self.asked.acr == assurance.TWO_STEPS or self.asked.fresh_second_step,
+            # Who proves themselves again, in the middle of something, is not asked about their device.
+            trust_answered=(
+                self.trust_answered_at is not None
+                or bool(inherited - {Method.PASSWORD})
+                or self.inherited_from is not None
+            ),
         )
 
     @property

@@ -22,6 +22,7 @@ from idp.login.steps.password import Password
 from idp.login.steps.trust import Trust
 from idp.sessions import assurance
 from idp.sessions import service as sessions
+from idp.sessions.assurance import Method
 from idp.sessions.service import LiveSession, SessionRow
 from idp.subjects import accounts
 from idp.subjects.accounts import Account
@@ -31,6 +32,8 @@ from idp.web.kit import Visit
 SESSION = "session"
 # A browser of this kind that signed in lately is not called new.
 KNOWN_FOR = timedelta(days=90)
+# Inside this time a sensitive change does not ask for the second step again.
+SECOND_STEP_FRESH_FOR = timedelta(minutes=5)
 RESUME = "/oauth2/authorize/suite"
 
 
@@ -41,6 +44,7 @@ class Shortfall(StrEnum):
     OTHER_ACCOUNT = "other-account"
     POPULATION = "population"
     ACR = "acr"
+    SECOND_STEP = "second-step"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,8 @@ class Login:
         if demand.create and visit.space.enrolment:
             return visit.see_other(f"/inscription?i={interaction.id}")
         live = live_session(visit)
-        if is_enough(live, demand, now=visit.now) in {None, Shortfall.ACR} and live is not None:
+        shortfall = is_enough(live, demand, now=visit.now)
+        if shortfall in {None, Shortfall.ACR, Shortfall.SECOND_STEP} and live is not None:
             _inherit(visit, interaction, live)
         return self.advance(visit, interaction)
 
@@ -115,7 +120,14 @@ def is_enough(live: LiveSession | None, demand: Demand, *, now: datetime) -> Sho
         return Shortfall.POPULATION
     if not assurance.reaches(live.acr, demand.acr):
         return Shortfall.ACR
+    if demand.fresh_second_step and not is_second_step_fresh(live, now=now):
+        return Shortfall.SECOND_STEP
     return None
+
+
+def is_second_step_fresh(live: LiveSession, *, now: datetime) -> bool:
+    """Whether a second step was given in this session so lately that a sensitive change needs no other."""
+    return live.second_step_at is not None and now - live.second_step_at <= SECOND_STEP_FRESH_FOR
 
 
 def finished(visit: Visit, handle: str) -> Finished | None:
@@ -169,7 +181,8 @@ def _inherit(visit: Visit, interaction: Interaction, live: LiveSession) -> None:
         return
     interaction.account_id = account.id
     interaction.epoch = account.epoch
-    interaction.inherited = assurance.write(live.methods)
+    again = assurance.SECOND_STEPS | {Method.TRUSTED_DEVICE} if interaction.asked.fresh_second_step else set()
+    interaction.inherited = assurance.write(live.methods - again)
     interaction.inherited_from = live.id
     interaction.session_id = None
     proof.bind(visit, interaction)
@@ -202,11 +215,14 @@ def _open_or_strengthen(visit: Visit, interaction: Interaction, account: Account
     live = live_session(visit)
     auth_time = _auth_time(interaction, live, visit.now)
     if live is not None and live.account_id == account.id:
+        # What the session had proved before stays proved when it was built upon.
+        former = live.methods if interaction.inherited_from == live.id else frozenset()
         secret = sessions.strengthen(
             visit.session,
             live,
-            methods=interaction.methods,
+            methods=interaction.methods | former,
             auth_time=auth_time,
+            second_step_at=interaction.mail_code_at,
             device_id=interaction.device_id,
             now=visit.now,
         )
@@ -229,6 +245,7 @@ def _open_or_strengthen(visit: Visit, interaction: Interaction, account: Account
         device_id=interaction.device_id,
         browser_name=visit.device_name,
         auth_time=auth_time,
+        second_step_at=interaction.mail_code_at,
         now=visit.now,
     )
     visit.set_cookie(SESSION, secret)
@@ -268,10 +285,18 @@ def _was_seen(session: Session, account: Account, browser_name: str, now: dateti
     return session.execute(seen).scalar_one_or_none() is not None
 
 
-def default_demand(space: Space, *, back: str = "", has_lapsed: bool = False) -> Demand:
+def default_demand(
+    space: Space, *, back: str = "", has_lapsed: bool = False, fresh_second_step: bool = False
+) -> Demand:
     """What is demanded when a member comes without a service, or wants our own page `back`: the space's own rule.
 
-    `has_lapsed`: a session of theirs just ended, which the page then says.
+    `has_lapsed`: a session of theirs just ended, which the page then says. `fresh_second_step`: the page changes
+    something sensitive.
     """
-    populations = tuple(sorted(space.populations))
-    return Demand(space=space.name, populations=populations, back=back, has_lapsed=has_lapsed)
+    return Demand(
+        space=space.name,
+        populations=tuple(sorted(space.populations)),
+        back=back,
+        has_lapsed=has_lapsed,
+        fresh_second_step=fresh_second_step,
+    )

@@ -271,5 +271,5 @@ def _silent_refusal(request: AuthorizationRequest, shortfall: Shortfall | None) 
             return Refused(request.target, "login_required", "the member must sign in")
         case None if not request.client.first_party:
             return Refused(request.target, "consent_required", "the member must be asked first")
-        case Shortfall.POPULATION | Shortfall.ACR | None:
+        case Shortfall.POPULATION | Shortfall.ACR | Shortfall.SECOND_STEP | None:
             return Refused(request.target, "interaction_required", "the member must go through a page")

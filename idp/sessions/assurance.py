@@ -11,6 +11,9 @@ class Method(StrEnum):
     TRUSTED_DEVICE = "device"
 
 
+# What a second step is; a trusted device only spares it.
+SECOND_STEPS = frozenset({Method.MAIL_CODE})
+
 # Password and mailed code are two-step verification, not multi-factor: both may live in one mailbox.
 TWO_STEPS = "urn:parvis:acr:2sv"
 TWO_STEPS_REMEMBERED = "urn:parvis:acr:2sv-remembered"

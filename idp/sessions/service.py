@@ -36,6 +36,8 @@ class SessionRow(Base):
     device_id: Mapped[str | None] = mapped_column(Text, index=True)
     browser_name: Mapped[str] = mapped_column(Text)
     auth_time: Mapped[datetime] = mapped_column(UtcDateTime)
+    second_step_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a second step (never a trusted device) was last given in it."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
@@ -61,6 +63,7 @@ class LiveSession:
     methods: frozenset[Method]
     space: str
     last_seen_at: datetime
+    second_step_at: datetime | None
 
     @property
     def acr(self) -> str:
@@ -77,7 +80,8 @@ class LiveSession:
 _LIVE = (
     select(
         SessionRow.id, SessionRow.sid, SessionRow.account_id, SessionRow.auth_time, SessionRow.methods,
-        SessionRow.space, SessionRow.last_seen_at, SessionRow.created_at, Member.population,
+        SessionRow.space, SessionRow.last_seen_at, SessionRow.second_step_at, SessionRow.created_at,
+        Member.population,
     )
     .join(Account, SessionRow.account_id == Account.id)
     .join(Member, Account.member_id == Member.id)
@@ -100,6 +104,7 @@ def open_session(
     browser_name: str,
     auth_time: datetime,
     now: datetime,
+    second_step_at: datetime | None = None,
 ) -> tuple[str, str]:
     """Open a session with fresh secrets; returns its row's id and the secret for the cookie.
 
@@ -120,6 +125,7 @@ def open_session(
         device_id=device_id,
         browser_name=browser_name,
         auth_time=auth_time,
+        second_step_at=second_step_at,
         created_at=now,
         last_seen_at=now,
         expires_at=now + space.session_absolute,
@@ -184,6 +190,7 @@ def _as_it_is(row) -> LiveSession:  # type: ignore[no-untyped-def]  # noqa: ANN0
         methods=assurance.read(row.methods),
         space=row.space,
         last_seen_at=row.last_seen_at,
+        second_step_at=row.second_step_at,
     )
 
 
@@ -201,6 +208,7 @@ def strengthen(
     auth_time: datetime,
     device_id: str | None,
     now: datetime,
+    second_step_at: datetime | None = None,
 ) -> str:
     """Add what was proved again to a session of the same account; its cookie gets a new secret, its `sid` stays."""
     secret = secrets.token()
@@ -211,6 +219,7 @@ def strengthen(
             secret_hash=secrets.fingerprint(secret),
             methods=assurance.write(methods),
             auth_time=auth_time,
+            second_step_at=func.coalesce(second_step_at, SessionRow.second_step_at),
             device_id=func.coalesce(device_id, SessionRow.device_id),
             last_seen_at=now,
         )
@@ -240,11 +249,17 @@ def end_for_device(session: Session, device_id: str, *, now: datetime, but: str 
     )
 
 
-def end_for_accounts(session: Session, account_ids: Collection[str], *, now: datetime) -> None:
-    """End the sessions of accounts that ended or changed; their raised epoch voids them, this has it told."""
+def end_for_accounts(
+    session: Session, account_ids: Collection[str], *, now: datetime, but: str | None = None
+) -> None:
+    """End the sessions of accounts that ended or changed, `but` one; a raised epoch voids them, this has it told."""
     session.execute(
         update(SessionRow)
-        .where(SessionRow.account_id.in_(account_ids), SessionRow.ended_at.is_(None))
+        .where(
+            SessionRow.account_id.in_(account_ids),
+            SessionRow.ended_at.is_(None),
+            SessionRow.id != (but or ""),
+        )
         .values(ended_at=now)
         .execution_options(synchronize_session=False)
     )

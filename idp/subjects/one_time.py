@@ -23,6 +23,9 @@ class Purpose(StrEnum):
     ENROLMENT_LINK = "enrolment-link"
     ENROLMENT_CODE = "enrolment-code"
     SIGN_IN_CODE = "sign-in-code"
+    LETTER_CODE = "letter-code"
+    ADDRESS_LINK = "address-link"
+    ADDRESS_CODE = "address-code"
 
 
 class Refusal(StrEnum):

@@ -320,6 +320,6 @@ def test_many_strangers_on_many_networks_make_the_owner_wait_seconds_only(open_b
 def test_a_wrong_pair_is_noted_without_what_was_typed(browser, newcomer, parts):
     fill_enrolment(browser, newcomer, access_code="zzzzzzzz")
 
-    (noted,) = events(parts.database, "enrolment.wrong_pair")
+    (noted,) = events(parts.database, "pair.wrong")
     assert "zzzzzzzz" not in str(noted)
     assert newcomer.number not in str(noted)

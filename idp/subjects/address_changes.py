@@ -1,0 +1,124 @@
+"""Changes of an account's address: asked for, validated at the new one, and refused or undone from the old one."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Integer, Text, delete, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from idp.core.db import Base, UtcDateTime, new_id
+from idp.subjects import emails
+from idp.subjects.accounts import Account
+
+# How long the old address, told at once, may refuse a change or undo it.
+UNDO_WITHIN = timedelta(hours=72)
+KEPT_AFTER_EXPIRY = timedelta(days=30)
+
+
+class Origin(StrEnum):
+    """How its owner came to change an address."""
+
+    ACCOUNT = "account"
+    """Signed in, in « Mon compte »: it changes when the new address is validated, and may be undone."""
+    LOST = "lost"
+    """Without access to the old address: it changes after a second proof and `UNDO_WITHIN`, and may be refused."""
+
+
+class AddressChange(Base):
+    """One change; it counts only while the account's epoch is the one it was begun under."""
+
+    __tablename__ = "address_change"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
+    epoch: Mapped[int] = mapped_column(Integer)
+    origin: Mapped[str] = mapped_column(Text)
+    email: Mapped[str] = mapped_column(Text)
+    email_folded: Mapped[str] = mapped_column(Text)
+    former_email: Mapped[str] = mapped_column(Text)
+    browser: Mapped[str] = mapped_column(Text, index=True)
+    space: Mapped[str] = mapped_column(Text)
+    locale: Mapped[str] = mapped_column(Text)
+    mails: Mapped[int] = mapped_column(Integer, default=0)
+    mailed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    outbox_id: Mapped[int | None] = mapped_column(Integer)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The second proof of a lost address: a letter's code, or a check by the help desk.
+    proved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # When the old address was told.
+    told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    refused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    def is_pending(self, account: Account, now: datetime) -> bool:
+        """Whether it may still take effect."""
+        is_over = self.refused_at is not None or self.done_at is not None or self.expires_at <= now
+        return not is_over and self.account_id == account.id and self.epoch == account.epoch
+
+    def is_due(self, account: Account, now: datetime) -> bool:
+        """Whether it takes effect now: validated, and what its origin asks for besides."""
+        if not self.is_pending(account, now) or self.verified_at is None:
+            return False
+        if self.origin == Origin.ACCOUNT:
+            return True
+        return self.proved_at is not None and self.told_at is not None and now - self.told_at >= UNDO_WITHIN
+
+
+def begin(
+    session: Session,
+    account: Account,
+    *,
+    origin: Origin,
+    address: str,
+    browser: str,
+    space: str,
+    locale: str,
+    now: datetime,
+    lifetime: timedelta,
+) -> AddressChange:
+    """A new change, in place of any that this account had begun."""
+    session.execute(
+        update(AddressChange)
+        .where(
+            AddressChange.account_id == account.id,
+            AddressChange.done_at.is_(None),
+            AddressChange.refused_at.is_(None),
+        )
+        .values(refused_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    change = AddressChange(
+        id=new_id(),
+        account_id=account.id,
+        epoch=account.epoch,
+        origin=origin.value,
+        email=address,
+        email_folded=emails.fold(address),
+        former_email=account.email,
+        browser=browser,
+        space=space,
+        locale=locale,
+        mails=0,
+        mailed_at=now,
+        created_at=now,
+        expires_at=now + lifetime,
+    )
+    session.add(change)
+    session.flush()
+    return change
+
+
+def by_id(session: Session, change_id: str, *, lock: bool = False) -> AddressChange | None:
+    """The change of this id, as the database has it now; with `lock` nobody else decides it meanwhile."""
+    wanted = select(AddressChange).where(AddressChange.id == change_id)
+    if lock:
+        wanted = wanted.with_for_update()
+    return session.execute(wanted.execution_options(populate_existing=True)).scalar_one_or_none()
+
+
+def purge(session: Session, *, now: datetime) -> None:
+    """Drop changes that ended more than 30 days ago."""
+    session.execute(delete(AddressChange).where(AddressChange.expires_at <= now - KEPT_AFTER_EXPIRY))

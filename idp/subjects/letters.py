@@ -1,0 +1,127 @@
+"""Letters: codes that reach a member by post, sealed until they are printed."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, Text, delete, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from idp.core.db import Base, UtcDateTime, new_id
+from idp.core.secrets import Vault
+from idp.subjects import one_time
+from idp.subjects.one_time import Purpose, Refusal, Spent
+
+SEAL = "letter"
+DIGITS = 12
+LIFETIME = timedelta(days=21)
+TRIES = 5
+# One letter a week: the post is slow, and each letter costs the mutual.
+PAUSE = timedelta(days=7)
+KEPT_AFTER_EXPIRY = timedelta(days=90)
+
+
+class Kind(StrEnum):
+    """What a letter is for."""
+
+    RECOVERY = "recovery"
+    INVITATION = "invitation"
+    ACCESS_CODE = "access-code"
+    """A request to the back office, which makes and posts a new access code; holds no code of ours."""
+
+
+class StartedBy(StrEnum):
+    """Who asked for a letter."""
+
+    MEMBER = "member"
+    HELP_DESK = "help-desk"
+    MUTUAL = "mutual"
+
+
+class Letter(Base):
+    """One letter. `sealed` holds its code until it is printed; `subject` is what the code is good for."""
+
+    __tablename__ = "letter"
+    __table_args__ = (Index("ix_letter_subject", "kind", "subject"),)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    member_id: Mapped[str] = mapped_column(ForeignKey("member.id"), index=True)
+    subject: Mapped[str] = mapped_column(Text)
+    space: Mapped[str] = mapped_column(Text)
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    started_by: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    exported_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+
+
+def start(
+    session: Session,
+    *,
+    vault: Vault,
+    kind: Kind,
+    member_id: str,
+    subject: str,
+    space: str,
+    started_by: StartedBy,
+    now: datetime,
+) -> Letter | None:
+    """Queue a letter for the next export; None when one for the same subject was begun within a week."""
+    recent = select(Letter.id).where(
+        Letter.kind == kind, Letter.subject == subject, Letter.created_at > now - PAUSE
+    )
+    if session.execute(recent.limit(1)).first() is not None:
+        return None
+    letter_id = new_id()
+    sealed = None
+    if kind is not Kind.ACCESS_CODE:
+        code = one_time.issue_code(
+            session,
+            vault=vault,
+            purpose=Purpose.LETTER_CODE,
+            binding=_binding(kind, subject),
+            now=now,
+            lifetime=LIFETIME,
+            digits=DIGITS,
+        )
+        sealed = vault.seal(SEAL, code.encode(), bound_to=letter_id)
+    letter = Letter(
+        id=letter_id,
+        kind=kind.value,
+        member_id=member_id,
+        subject=subject,
+        space=space,
+        sealed=sealed,
+        started_by=started_by.value,
+        created_at=now,
+        expires_at=now + LIFETIME,
+    )
+    session.add(letter)
+    session.flush()
+    return letter
+
+
+def redeem(
+    session: Session, *, vault: Vault, kind: Kind, subject: str, entry: str, now: datetime
+) -> Spent | Refusal:
+    """Count the try, compare the code of a letter, and use it up."""
+    return one_time.spend_code(
+        session,
+        vault=vault,
+        purpose=Purpose.LETTER_CODE,
+        binding=_binding(kind, subject),
+        entry=entry,
+        tries=TRIES,
+        budget=_binding(kind, subject),
+        budget_ends_at=now + LIFETIME,
+        now=now,
+    )
+
+
+def purge(session: Session, *, now: datetime) -> None:
+    """Drop letters whose code ended more than 90 days ago."""
+    session.execute(delete(Letter).where(Letter.expires_at <= now - KEPT_AFTER_EXPIRY))
+
+
+def _binding(kind: Kind, subject: str) -> str:
+    return f"{kind.value}:{subject}"
