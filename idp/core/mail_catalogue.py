@@ -123,6 +123,7 @@ VALUES = {
     "time": "When it happened: a day and an hour, in Paris.",
     "until": "The last day of a trusted device or of an invitation.",
     "undo_until": "Until when the change of address can be undone: a day and an hour, in Paris.",
+    "given_name": "The given name of the account's owner, whom it greets: two members may share a mailbox.",
     "device": "The browser from which it was done, such as « Chrome sur Android ».",
     "address": "The address that opens the account, masked.",
     "new_address": "The address that the account is to have, masked.",
@@ -138,6 +139,7 @@ VALUES = {
 """What each value means; features give them, templates show them."""
 # What most mails have; each mail shows those that it speaks of.
 _SHARED = {
+    "given_name": "Camille",
     "time": "2026-03-12T13:05:00+00:00",
     "hours": "24",
     "minutes": "10",

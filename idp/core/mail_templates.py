@@ -67,6 +67,7 @@ class Rendered:
 class Words:
     """The sentences that all mails of one language share."""
 
+    hello: str
     automatic: str
     help: str
     hours: str
@@ -96,9 +97,10 @@ DAYS = frozenset({"until", "terms_date"})
 INSTANTS = frozenset({"time", "undo_until"})
 # What a caller leaves out is left out of the mail, but for these two.
 DEFAULTS = {"hours": "24", "minutes": "10"}
-OPTIONAL = frozenset({"device", "address", "new_address", "inviter", "terms_version", "code"})
+OPTIONAL = frozenset({"given_name", "device", "address", "new_address", "inviter", "terms_version", "code"})
 WORDS = {
     "fr": Words(
+        hello="Bonjour",
         automatic="Ce message est automatique. Merci de ne pas y répondre.",
         help="Besoin d’aide ? Appelez le {phone}{hours}.",
         hours=" ({hours})",
@@ -115,6 +117,7 @@ WORDS = {
         at_time="d\u00a0MMMM\u00a0y 'à' H\u00a0'h'\u00a0mm '(heure de Paris)'",
     ),
     "en": Words(
+        hello="Hello",
         automatic="This message is automatic. Please do not answer it.",
         help="Need help? Call {phone}{hours}.",
         hours=" ({hours})",

@@ -4,7 +4,8 @@ import difflib
 import hashlib
 import tomllib
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -82,6 +83,8 @@ class Space(Part):
     """The hours as the English pages say them; none are said there without it."""
     enrolment: bool = False
     """Whether members create their account by themselves."""
+    shared_mailboxes: bool = False
+    """Whether two members may use one address, as couples do; every sign-in then costs two hashes."""
     captcha_login: Literal["always", "after-failures", "off"] | None = None
     """Overrides `captcha.login` for this space."""
     session_idle: Duration = timedelta(minutes=30)
@@ -89,7 +92,9 @@ class Space(Part):
     session_absolute: Duration = timedelta(hours=12)
     """A session ends after so long, whatever is asked."""
     terms_version: str
-    """The version of `terms.html`, kept with each acceptance."""
+    """The version of `terms.html`, kept with each acceptance; another one is asked for at the next sign-in."""
+    terms_date: date | None = None
+    """The day (in Paris) from which this version is asked for; without it, at once. Mails and the page tell it."""
     legal: Legal = Legal()
     """Who answers for the space; see below."""
     colours: Colours
@@ -108,6 +113,11 @@ class Space(Part):
     def own_words(self, place: str, locale: str) -> str:
         """The mutual's own words at a place of `idp/core/wordings.py`, or nothing: then the product's stand."""
         return self.words.at(place, str(locale))
+
+    @property
+    def mates(self) -> frozenset[str]:
+        """The populations whose members may share a mailbox here: none, or those that may enter."""
+        return self.populations if self.shared_mailboxes else frozenset()
 
     @property
     def logo_cid(self) -> str:
@@ -147,6 +157,9 @@ class Spaces:
                 problems.append(str(problem))
         if problems:
             raise BadSpace("\n".join(problems))
+        if fault := _unlike(found):
+            message = f"P-9003: {folder}: {fault}"
+            raise BadSpace(message)
         if not found:
             message = f"P-9003: no space in {folder}: each needs a folder with a space.toml"
             raise BadSpace(message)
@@ -173,6 +186,22 @@ class Spaces:
     def populations(self) -> frozenset[str]:
         """Every population that some space admits."""
         return frozenset().union(*(space.populations for space in self))
+
+    def mates(self, population: str) -> frozenset[str]:
+        """The populations with whose members one of this population may share a mailbox."""
+        return frozenset().union(*(space.mates for space in self if population in space.populations))
+
+
+def _unlike(spaces: dict[str, Space]) -> str | None:
+    """Why two spaces cannot stand side by side: an address would mean two members in one, and one in the other."""
+    for one, other in combinations(spaces.values(), 2):
+        both = one.populations & other.populations
+        if both and one.shared_mailboxes != other.shared_mailboxes:
+            names = ", ".join(sorted(both))
+            return (
+                f"{one.name} and {other.name} both admit {names}: shared_mailboxes must be the same in both"
+            )
+    return None
 
 
 def _read(path: Path) -> Space:

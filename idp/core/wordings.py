@@ -50,6 +50,8 @@ class Wording(Part):
     """Page « Bienvenue », in the box that says that the account is open."""
     lost_access_lead: Said = ""
     """Page « J'ai perdu mes accès de connexion », above the choices."""
+    terms_changes: Said = ""
+    """Page and mail of new terms: in a line, what changes; nothing stands there otherwise."""
     help_intro: Said = ""
     """Page « Aide », above its contents; nothing stands there otherwise."""
     activation_mail_intro: Said = ""

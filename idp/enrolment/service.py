@@ -8,6 +8,7 @@ from idp.login import activation
 from idp.subjects import accounts, emails, enrolments
 from idp.subjects.accounts import Account
 from idp.subjects.enrolments import Enrolment, Outcome
+from idp.web import owner
 from idp.web.kit import Visit
 
 DAY = timedelta(days=1)
@@ -40,11 +41,11 @@ def begin(
     """
     browser = former.browser if former is not None else activation.own_from_now_on(visit)
     account = accounts.by_member(visit.session, member_id)
-    taken = accounts.by_email(visit.session, address)
+    place = accounts.free_place(visit.session, address, mates=visit.space.mates)
     enrolment = Enrolment(
         id=new_id(),
         member_id=member_id,
-        outcome=_outcome(account, taken, address).value,
+        outcome=_outcome(account, address, has_room=place is not None).value,
         browser=browser,
         interaction_id=interaction_id,
         space=visit.space.name,
@@ -70,21 +71,16 @@ def begin(
     return enrolment
 
 
-def _outcome(account: Account | None, taken: Account | None, address: str) -> Outcome:
+def _outcome(account: Account | None, address: str, *, has_room: bool) -> Outcome:
     if account is not None:
         is_own = account.email_folded == emails.fold(address)
         return Outcome.ALREADY_MEMBER if is_own else Outcome.IMPOSSIBLE
-    return Outcome.NEW if taken is None else Outcome.IMPOSSIBLE
+    return Outcome.NEW if has_room else Outcome.IMPOSSIBLE
 
 
 def _tell_owner(visit: Visit, account: Account) -> None:
     """Somebody tried to enrol this account's member with another address: its owner is told, once a day."""
-    visit.mail(
-        "owner-told-enrolment",
-        account.email,
-        cause=f"enrolment-try:{account.id}:{visit.now.date()}",
-        locale=account.locale,
-    )
+    owner.warn(visit, account, "owner-told-enrolment", cause=f"enrolment-try:{account.id}:{visit.now.date()}")
 
 
 def repeat(visit: Visit, former: Enrolment, *, address: str) -> Enrolment | None:

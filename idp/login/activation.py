@@ -68,6 +68,7 @@ def send_mail(visit: Visit, enrolment: Enrolment) -> None:
         digits=CODE_DIGITS,
     )
     outcome = Outcome(enrolment.outcome)
+    member = visit.session.get(Member, enrolment.member_id)
     context = {
         "sign_in_url": f"{settings.issuer}/connexion",
         "recover_url": f"{settings.issuer}/acces-perdus",
@@ -79,6 +80,9 @@ def send_mail(visit: Visit, enrolment: Enrolment) -> None:
             "code": code,
             "hours": str(hours),
         }
+    if outcome is Outcome.ALREADY_MEMBER and member is not None:
+        # It goes to the account's own address. A typed one may be a stranger's: no mail tells them a name.
+        context["given_name"] = member.given_name
     enrolment.mails += 1
     enrolment.mailed_at = visit.now
     enrolment.outbox_id = visit.mail(
@@ -142,7 +146,9 @@ def redeem_code(visit: Visit, enrolment: Enrolment, entry: str) -> Activated | N
 
 def activate(visit: Visit, enrolment: Enrolment) -> Activated | NotActivated:
     """Open the account and tell whatever other contact the register holds."""
-    outcome = enrolments.activate(visit.session, enrolment, now=visit.now)
+    space = visit.kit.spaces.get(enrolment.space)
+    mates = space.mates if space is not None else frozenset()
+    outcome = enrolments.activate(visit.session, enrolment, mates=mates, now=visit.now)
     if not isinstance(outcome, Activated):
         return outcome
     visit.audit("account.activated", outcome.account_id)

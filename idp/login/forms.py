@@ -37,3 +37,12 @@ class CodeForm(Form):
     def digits(self) -> str:
         """What was typed, without spaces."""
         return "".join((self.code.data or "").split())
+
+
+class TermsForm(Form):
+    """« Nouvelles conditions »."""
+
+    terms = BooleanField(
+        N_("J’accepte les nouvelles conditions générales d’utilisation"),
+        [InputRequired(N_("Pour continuer, cochez la case : vous acceptez ainsi les nouvelles conditions."))],
+    )

@@ -79,9 +79,13 @@ class Interaction(Base):
     identifier: Mapped[str] = mapped_column(Text, default="")
     account_id: Mapped[str | None] = mapped_column(Text)
     epoch: Mapped[int | None] = mapped_column(Integer)
+    candidates: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    """Two accounts whose password was given, until one is chosen: `value` (of its button), `account_id`, `epoch`."""
     enrolment_id: Mapped[str | None] = mapped_column(Text)
     password_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     mail_code_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    terms_due: Mapped[bool | None] = mapped_column(Boolean)
+    """Whether new terms must be accepted first; None: not looked at yet."""
     device_id: Mapped[str | None] = mapped_column(Text)
     trust_answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     remember: Mapped[bool] = mapped_column(Boolean, default=False)
@@ -109,10 +113,12 @@ class Interaction(Base):
         inherited = assurance.read(self.inherited)
         return Facts(
             password=self.password_at is not None or Method.PASSWORD in inherited,
+            choice_pending=self.candidates is not None,
             activation_pending=self.enrolment_id is not None,
             mail_code=self.mail_code_at is not None or Method.MAIL_CODE in inherited,
             device_trusted=self.device_id is not None or Method.TRUSTED_DEVICE in inherited,
             code_demanded=self.asked.acr == assurance.TWO_STEPS or self.asked.fresh_second_step,
+            terms_due=bool(self.terms_due),
             # Who proves themselves again, in the middle of something, is not asked about their device.
             trust_answered=(
                 self.trust_answered_at is not None
@@ -134,7 +140,7 @@ class Interaction(Base):
 
     def forget_proofs(self) -> None:
         """Start again: another person may sit here now."""
-        self.account_id = self.epoch = self.enrolment_id = None
+        self.account_id = self.epoch = self.enrolment_id = self.candidates = self.terms_due = None
         self.password_at = self.mail_code_at = self.trust_answered_at = None
         self.device_id = self.session_id = self.code_sent_at = self.code_not_sent = None
         self.inherited = ""

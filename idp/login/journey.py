@@ -10,8 +10,10 @@ class StepName(StrEnum):
     """The steps, by the last part of their address."""
 
     PASSWORD = "mot-de-passe"
+    CHOOSER = "personne"
     ACTIVATION = "activation"
     MAIL_CODE = "code"
+    TERMS = "conditions"
     TRUST = "appareil"
 
 
@@ -26,15 +28,26 @@ class Rule:
         match self.name:
             case StepName.PASSWORD:
                 return not facts.password
+            case StepName.CHOOSER:
+                return facts.choice_pending
             case StepName.ACTIVATION:
                 return facts.activation_pending
             case StepName.MAIL_CODE:
                 return not facts.mail_code and (facts.code_demanded or not facts.device_trusted)
+            case StepName.TERMS:
+                return facts.terms_due
             case StepName.TRUST:
                 return facts.mail_code and not facts.device_trusted and not facts.trust_answered
 
 
-JOURNEY = (Rule(StepName.PASSWORD), Rule(StepName.ACTIVATION), Rule(StepName.MAIL_CODE), Rule(StepName.TRUST))
+JOURNEY = (
+    Rule(StepName.PASSWORD),
+    Rule(StepName.CHOOSER),
+    Rule(StepName.ACTIVATION),
+    Rule(StepName.MAIL_CODE),
+    Rule(StepName.TERMS),
+    Rule(StepName.TRUST),
+)
 
 
 def next_step(facts: Facts) -> StepName | None:

@@ -17,16 +17,19 @@ from idp.login.interaction import Demand, Interaction
 from idp.login.journey import StepName, next_step
 from idp.login.steps.activation import Activation
 from idp.login.steps.base import Step, Tools
+from idp.login.steps.chooser import Chooser
 from idp.login.steps.email_otp import EmailOtp
 from idp.login.steps.password import Password
+from idp.login.steps.terms import Terms
 from idp.login.steps.trust import Trust
 from idp.sessions import assurance
 from idp.sessions import service as sessions
 from idp.sessions.assurance import Method
 from idp.sessions.service import LiveSession, SessionRow
-from idp.subjects import accounts
+from idp.subjects import accounts, terms
 from idp.subjects.accounts import Account
-from idp.web import languages
+from idp.subjects.members import Member
+from idp.web import languages, owner
 from idp.web.kit import Visit
 
 SESSION = "session"
@@ -64,8 +67,10 @@ class Login:
         self.tools = tools
         self.steps: Mapping[StepName, Step] = {
             StepName.PASSWORD: Password(tools),
+            StepName.CHOOSER: Chooser(tools),
             StepName.ACTIVATION: Activation(tools),
             StepName.MAIL_CODE: EmailOtp(tools),
+            StepName.TERMS: Terms(tools),
             StepName.TRUST: Trust(tools),
         }
 
@@ -86,11 +91,31 @@ class Login:
 
     def advance(self, visit: Visit, interaction: Interaction) -> Response:
         """Go to the step that is due now, or end the sign-in."""
+        _look_at_terms(visit, interaction)
         name = next_step(interaction.facts)
         if name is None:
             return _complete(visit, interaction)
         self.steps[name].enter(visit, interaction)
         return visit.see_other(url_of(name, interaction))
+
+
+def _look_at_terms(visit: Visit, interaction: Interaction) -> None:
+    """Once it is known whose sign-in this is, by whatever proof: whether new terms are due.
+
+    What builds on a session that is open already is not interrupted.
+    """
+    if interaction.account_id is None or interaction.terms_due is not None:
+        return
+    if interaction.inherited_from is not None:
+        interaction.terms_due = False
+        return
+    account = accounts.by_id(visit.session, interaction.account_id)
+    if account is None:
+        return
+    member = visit.session.get_one(Member, account.member_id)
+    interaction.terms_due = terms.are_due(
+        visit.session, account, population=member.population, space=visit.space, now=visit.now
+    )
 
 
 def url_of(name: StepName, interaction: Interaction) -> str:
@@ -264,12 +289,7 @@ def _tell_of_new_browser(visit: Visit, interaction: Interaction, account: Accoun
     """A mail for a browser that this account has not been seen in; a newly trusted device has its own mail."""
     if interaction.device_id is not None or _was_seen(visit.session, account, visit.device_name, visit.now):
         return
-    visit.mail(
-        "new-sign-in",
-        account.email,
-        cause=f"sign-in:{interaction.id}:new-browser",
-        locale=account.locale,
-    )
+    owner.warn(visit, account, "new-sign-in", cause=f"sign-in:{interaction.id}:new-browser")
 
 
 def _was_seen(session: Session, account: Account, browser_name: str, now: datetime) -> bool:

@@ -7,6 +7,7 @@ only while it is the account's.
 from datetime import datetime
 
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from idp.sessions import service as sessions
@@ -40,12 +41,29 @@ def change_password(
 
 
 def change_address(
-    session: Session, account: Account, address: str, *, now: datetime, but: str | None = None
+    session: Session,
+    account: Account,
+    address: str,
+    *,
+    now: datetime,
+    but: str | None = None,
+    mates: frozenset[str] = frozenset(),
 ) -> bool:
-    """Give the account another address; False, and nothing changed, when another account has it."""
-    if accounts.is_taken(session, address, but=account.id):
+    """Give the account another address; False, and nothing changed, when the mailbox has no room for it.
+
+    `mates`: the populations of which another member's account may have the mailbox as well (`Spaces.mates`).
+    """
+    place = accounts.free_place(session, address, but=account.id, mates=mates)
+    if place is None:
         return False
-    account.email = address
-    account.email_folded = emails.fold(address)
+    try:
+        with session.begin_nested():
+            account.email = address
+            account.email_folded = emails.fold(address)
+            account.mailbox_slot = place
+            session.flush()
+    except IntegrityError:
+        # Another account took the place since: the index decides.
+        return False
     void(session, account, now=now, but=but)
     return True

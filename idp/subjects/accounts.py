@@ -7,9 +7,11 @@ from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, Text, select, 
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, UtcDateTime, insert_into, new_id
-from idp.subjects import emails
+from idp.subjects import emails, terms
 from idp.subjects.members import Member
 
+# How many accounts one mailbox may have, where a space allows it.
+PLACES = 2
 _NOT_ENDED = text("ended_at IS NULL")
 
 
@@ -26,8 +28,9 @@ class Account(Base):
             postgresql_where=_NOT_ENDED,
         ),
         Index(
-            "uq_account_email_folded",
+            "uq_account_mailbox",
             "email_folded",
+            "mailbox_slot",
             unique=True,
             sqlite_where=_NOT_ENDED,
             postgresql_where=_NOT_ENDED,
@@ -38,6 +41,8 @@ class Account(Base):
     member_id: Mapped[str] = mapped_column(ForeignKey("member.id"))
     email: Mapped[str] = mapped_column(Text)
     email_folded: Mapped[str] = mapped_column(Text)
+    mailbox_slot: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """0, or 1 for the second of two accounts that share a mailbox; the index lets no third one in."""
     password_hash: Mapped[str] = mapped_column(Text)
     locale: Mapped[str] = mapped_column(Text, default="fr", server_default="fr")
     """The language of its owner's mails, whatever language is spoken by whoever causes one."""
@@ -48,6 +53,8 @@ class Account(Base):
     terms_version: Mapped[str] = mapped_column(Text)
     terms_hash: Mapped[str] = mapped_column(Text)
     terms_accepted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    terms_space: Mapped[str | None] = mapped_column(Text)
+    """The space whose terms these are; None: nobody wrote it down, they count for whichever is entered."""
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
@@ -78,10 +85,19 @@ def by_id(session: Session, account_id: str) -> Account | None:
 
 
 def by_email(session: Session, address: str) -> Account | None:
-    """The active account that signs in by this address."""
-    return session.execute(
-        select(Account).join(Member).where(Account.email_folded == emails.fold(address), *_active())
-    ).scalar_one_or_none()
+    """The first active account that signs in by this address; `all_by_email` gives the second as well."""
+    return next(iter(all_by_email(session, address)), None)
+
+
+def all_by_email(session: Session, address: str) -> list[Account]:
+    """The active accounts that sign in by this address: at most two, the one that had it first before the other."""
+    found = (
+        select(Account)
+        .join(Member)
+        .where(Account.email_folded == emails.fold(address), *_active())
+        .order_by(Account.mailbox_slot)
+    )
+    return list(session.execute(found).scalars())
 
 
 def by_member_number(session: Session, number: str, populations: frozenset[str]) -> Account | None:
@@ -127,14 +143,48 @@ def profile(session: Session, account_id: str) -> Profile | None:
     )
 
 
-def open_if_none(session: Session, *, now: datetime, **values: str | datetime) -> str | None:
-    """Open an account unless the member or the address has one; one INSERT decides. Returns its id."""
-    return session.execute(
-        insert_into(session, Account)
-        .values(id=new_id(), epoch=0, created_at=now, updated_at=now, **values)
-        .on_conflict_do_nothing()
-        .returning(Account.id)
-    ).scalar_one_or_none()
+def given_name(session: Session, account: Account) -> str:
+    """The given name of the account's owner, as the register has it."""
+    member = session.get(Member, account.member_id)
+    return member.given_name if member is not None else ""
+
+
+def open_if_none(
+    session: Session, *, now: datetime, mates: frozenset[str] = frozenset(), **values: str | datetime
+) -> str | None:
+    """Open an account unless the member has one or the mailbox no room; one INSERT decides. Returns its id.
+
+    `mates`: the populations of which another member's account may have the mailbox as well. The terms that are
+    accepted with it begin its history.
+    """
+    # Of two who race for the first place one comes back here for the second.
+    for _ in range(PLACES):
+        slot = free_place(session, str(values["email"]), mates=mates)
+        if slot is None:
+            return None
+        opened = (
+            insert_into(session, Account)
+            .values(id=new_id(), epoch=0, created_at=now, updated_at=now, mailbox_slot=slot, **values)
+            .on_conflict_do_nothing()
+            .returning(Account)
+        )
+        account = session.execute(opened).scalar_one_or_none()
+        if account is not None:
+            terms.record(session, account)
+            return account.id
+    return None
+
+
+def free_place(session: Session, address: str, *, but: str = "", mates: frozenset[str]) -> int | None:
+    """The place of a mailbox that one more account, or the account `but`, may take; None when there is none."""
+    held = session.execute(
+        select(Account.mailbox_slot, Member.population)
+        .join(Member)
+        .where(Account.email_folded == emails.fold(address), Account.ended_at.is_(None), Account.id != but)
+    ).all()
+    if not held:
+        return 0
+    return 1 - held[0].mailbox_slot if len(held) < PLACES and held[0].population in mates else None
 
 
 def set_password_hash(session: Session, account_id: str, *, former: str, stored: str) -> None:
@@ -161,12 +211,9 @@ def raise_epoch(session: Session, account: Account, *, now: datetime) -> int:
     return epoch
 
 
-def is_taken(session: Session, address: str, *, but: str) -> bool:
-    """Whether an account that has not ended, `but` this one, has the address."""
-    others = select(Account.id).where(
-        Account.email_folded == emails.fold(address), Account.ended_at.is_(None), Account.id != but
-    )
-    return session.execute(others.limit(1)).first() is not None
+def is_taken(session: Session, address: str, *, but: str, mates: frozenset[str] = frozenset()) -> bool:
+    """Whether this address has no room for the account `but`: another one has it, or two where mates may share."""
+    return free_place(session, address, but=but, mates=mates) is None
 
 
 def rest_second_step(session: Session, account_id: str, *, until: datetime) -> None:

@@ -1,11 +1,11 @@
 """Enrolments: attempts to create an account, each its own record, and the one activation among them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Integer, Text, and_, delete, select, update
+from sqlalchemy import ForeignKey, Integer, Text, and_, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, UtcDateTime
@@ -66,7 +66,7 @@ class NotActivated(StrEnum):
     ALREADY_ACTIVE = "already-active"
     LAPSED = "lapsed"
     IMPOSSIBLE = "impossible"
-    """The member left, has another access code by now, or another member's account took the address."""
+    """The member left, has another access code by now, or the address has no room for another account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,31 +92,47 @@ def newest_of_browser(session: Session, browsers: Sequence[str]) -> Enrolment | 
 
 
 def newest_waiting_for(
-    session: Session, *, identifier: str, populations: frozenset[str], now: datetime
-) -> Enrolment | None:
-    """The newest attempt that waits for its mail, by the address or the member number it was made with.
+    session: Session,
+    *,
+    identifier: str,
+    populations: frozenset[str],
+    but: Collection[str] = (),
+    limit: int = 1,
+    now: datetime,
+) -> list[Enrolment]:
+    """Of so many members, the newest first, the newest attempt that waits for its mail, by address or member number.
 
     Attempts that cannot be activated count as well: who signs in to one reads the same page as for any other,
-    and so does not learn whether the address was taken.
+    and so does not learn whether the address was taken. Those of the members `but` do not count.
     """
     matches = (
         Enrolment.email_folded == emails.fold(identifier)
         if "@" in identifier
         else and_(Member.member_number == identifier, Member.population.in_(populations))
     )
-    return session.execute(
-        select(Enrolment)
+    age = func.row_number().over(
+        partition_by=Enrolment.member_id, order_by=(Enrolment.created_at.desc(), Enrolment.id)
+    )
+    waiting = (
+        select(Enrolment.id, age.label("age"))
         .join(Member, Enrolment.member_id == Member.id)
         .where(
             matches,
             Member.status == "active",
+            Member.id.not_in(but),
             Enrolment.activated_at.is_(None),
             Enrolment.voided_at.is_(None),
             Enrolment.expires_at > now,
         )
-        .order_by(Enrolment.created_at.desc())
-        .limit(1)
-    ).scalar_one_or_none()
+        .subquery()
+    )
+    newest = (
+        select(Enrolment)
+        .join(waiting, and_(Enrolment.id == waiting.c.id, waiting.c.age == 1))
+        .order_by(Enrolment.created_at.desc(), Enrolment.id)
+        .limit(limit)
+    )
+    return list(session.execute(newest).scalars())
 
 
 def is_still_entitled(session: Session, enrolment: Enrolment) -> bool:
@@ -126,8 +142,13 @@ def is_still_entitled(session: Session, enrolment: Enrolment) -> bool:
     return member is not None and member.status == "active" and member.code_changed_at <= enrolment.proved_at
 
 
-def activate(session: Session, enrolment: Enrolment, *, now: datetime) -> Activated | NotActivated:
-    """Turn an attempt into the member's account: of all who race, one INSERT lets exactly one win."""
+def activate(
+    session: Session, enrolment: Enrolment, *, mates: frozenset[str] = frozenset(), now: datetime
+) -> Activated | NotActivated:
+    """Turn an attempt into the member's account: of all who race, one INSERT lets exactly one win.
+
+    `mates`: the populations of which another member's account may have the same mailbox.
+    """
     # Of two attempts of one member the second waits here: each would otherwise wait for the other's row.
     session.get(Member, enrolment.member_id, with_for_update={"key_share": True})
     if not is_still_entitled(session, enrolment):
@@ -140,6 +161,7 @@ def activate(session: Session, enrolment: Enrolment, *, now: datetime) -> Activa
         account_id = accounts.open_if_none(
             session,
             now=now,
+            mates=mates,
             member_id=enrolment.member_id,
             email=enrolment.email,
             email_folded=enrolment.email_folded,
@@ -148,6 +170,7 @@ def activate(session: Session, enrolment: Enrolment, *, now: datetime) -> Activa
             terms_version=enrolment.terms_version,
             terms_hash=enrolment.terms_hash,
             terms_accepted_at=enrolment.terms_accepted_at,
+            terms_space=enrolment.space,
         )
         if account_id is None:
             step.rollback()

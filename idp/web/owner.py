@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from idp.subjects import accounts
 from idp.subjects.accounts import Account
 from idp.web.kit import Visit
 
@@ -15,5 +16,11 @@ def warn(
     context: Mapping[str, str] | None = None,
     recipient: str | None = None,
 ) -> None:
-    """Queue a security mail for the owner, once for one cause; to another `recipient` of theirs when one is given."""
+    """Queue a security mail for the owner, once for one cause; to another `recipient` of theirs when one is given.
+
+    At the account's own address it greets them by their given name.
+    """
+    # The name says to which of two who share a mailbox it speaks; what goes elsewhere tells nobody's.
+    named = {} if recipient else {"given_name": accounts.given_name(visit.session, account)}
+    context = {**named, **(context or {})}
     visit.mail(kind, recipient or account.email, cause=cause, context=context, locale=account.locale)

@@ -12,6 +12,7 @@ from idp.login.interaction import Interaction
 from idp.login.steps.base import Step, cancel_url, hidden
 from idp.subjects import accounts, emails
 from idp.subjects.accounts import Account
+from idp.web import owner
 from idp.web.kit import Visit
 
 WRONG = N_("Ce code n’est pas le bon. Vérifiez-le dans le dernier email reçu.")
@@ -49,6 +50,7 @@ class EmailOtp(Step):
             expires_at=code.expires_at,
             context={
                 "code": code.digits,
+                "given_name": accounts.given_name(visit.session, account),
                 "minutes": str(round(visit.kit.settings.sign_in.code_lifetime.total_seconds() / 60)),
             },
         )
@@ -121,9 +123,7 @@ class EmailOtp(Step):
         visit.session.refresh(account)
         visit.audit("code.frozen", account.id)
         until = account.second_step_rests_until
-        visit.mail(
-            "second-step-frozen", account.email, cause=f"frozen:{account.id}:{until}", locale=account.locale
-        )
+        owner.warn(visit, account, "second-step-frozen", cause=f"frozen:{account.id}:{until}")
         return _blocked(visit, interaction, "frozen")
 
 

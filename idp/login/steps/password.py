@@ -2,28 +2,26 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
 from datetime import timedelta
 
 from flask import Response
 
 from idp.authenticators import password, trusted_device
 from idp.authenticators.hash_gate import GateBusy
-from idp.authenticators.password import Candidate
-from idp.authenticators.trusted_device import Refusal, Trusted, TrustedDeviceRow
+from idp.authenticators.password import Candidate, Subject
+from idp.authenticators.trusted_device import TrustedDeviceRow
 from idp.captcha.service import Place
 from idp.core import throttles
 from idp.core.errors import CATALOGUE
 from idp.core.secrets import BadSeal
 from idp.core.words import N_
+from idp.login import acceptance, proof
 from idp.login import interaction as interactions
-from idp.login import proof
 from idp.login.forms import PasswordForm
 from idp.login.interaction import Interaction
 from idp.login.steps.base import Step, cancel_url, hidden
-from idp.sessions import service as sessions
 from idp.subjects import accounts
-from idp.subjects.accounts import Account
-from idp.subjects.members import Member
 from idp.web.kit import Visit
 
 # One sentence for unknown, wrong, pending and frozen.
@@ -72,24 +70,22 @@ class Password(Step):
         )
 
     def submit(self, visit: Visit, interaction: Interaction) -> Response | None:
-        """Captcha, then delays, then one hash: each is counted and kept before the next."""
+        """Captcha, then delays, then the hashes: each is counted and kept before the next."""
         form = PasswordForm(visit.request.form)
         if not form.validate():
             return self._page(visit, interaction, form)
         identifier = password.tidy(form.identifier.data or "")
         candidate = self._identify(visit, identifier)
-        device = self._device_in_hand(visit, candidate)
-        if self._asks_captcha(visit, trusted=device is not None) and not self._captcha_passes(visit, form):
+        devices = _devices_in_hand(visit, candidate)
+        if self._asks_captcha(visit, trusted=bool(devices)) and not self._captcha_passes(visit, form):
             return self._page(visit, interaction, form)
-        wait = None if device is not None else password.count_try(
-            visit.session, candidate.key, network=visit.network, now=visit.now
-        )  # fmt: skip
+        wait = _count_try(visit, candidate, devices)
         if wait is not None:
             visit.audit("password.delayed", seconds=round(wait.total_seconds()))
             return self._page(visit, interaction, form, delay=wait)
-        # What was counted stays counted; no connection is held while the hash waits its turn.
+        # What was counted stays counted; no connection is held while the hashes wait their turn.
         visit.session.commit()
-        return self._compare(visit, interaction, form, candidate, device)
+        return self._compare(visit, interaction, form, candidate, devices)
 
     def _compare(
         self,
@@ -97,12 +93,10 @@ class Password(Step):
         interaction: Interaction,
         form: PasswordForm,
         candidate: Candidate,
-        device: TrustedDeviceRow | None,
+        devices: Sequence[TrustedDeviceRow],
     ) -> Response | None:
-        typed = form.password.data or ""
         try:
-            verdict = self.tools.passwords.verify(typed, candidate.stored)
-            upgraded = self.tools.passwords.hash(typed) if verdict.matches and verdict.needs_upgrade else None
+            right = self._right_ones(form.password.data or "", candidate)
         except GateBusy as busy:
             form.form_errors.append(f"{visit.say(BUSY.member)} ({BUSY.number})")
             return visit.busy(self._page(visit, interaction, form), busy.retry_after)
@@ -110,76 +104,35 @@ class Password(Step):
             # Meanwhile another request went on with this sign-in, or it is over: this answer joins nothing.
             return visit.see_other(f"/connexion?i={interaction.id}")
         again = self._identify(visit, password.tidy(form.identifier.data or ""))
-        if not verdict.matches or again.stored != candidate.stored:
+        # What was changed or ended meanwhile is not right any more.
+        matching = [subject for subject in again.subjects if subject.stored in right]
+        if not matching:
             throttles.spend(visit.session, _failures(visit), limit=10_000, window=HOUR, now=visit.now)
-            visit.audit("password.wrong", again.account.id if again.account else None)
+            # Of two who share the mailbox nobody knows who was meant.
+            owner = again.accounts[0].id if len(again.accounts) == 1 else None
+            visit.audit("password.wrong", owner)
             form.password.errors = [WRONG]
             return self._page(visit, interaction, form)
-        password.forget_tries(visit.session, candidate.key, network=visit.network)
         _remember(visit, form)
-        if again.account is None:
-            interaction.forget_proofs()
-            interaction.enrolment_id = again.enrolment.id if again.enrolment else None
-            interaction.password_at = visit.now
-            proof.bind(visit, interaction)
-            return None
-        if upgraded is not None and again.stored is not None:
-            accounts.set_password_hash(visit.session, again.account.id, former=again.stored, stored=upgraded)
-        return self._accept(visit, interaction, again.account, device)
+        for subject in matching:
+            upgraded = right[subject.stored]
+            if subject.account is not None and upgraded is not None:
+                accounts.set_password_hash(
+                    visit.session, subject.account.id, former=subject.stored, stored=upgraded
+                )
+        if visit.space.shared_mailboxes:
+            password.take_back_guess(visit.session, again.key, place=_place(visit, devices))
+        return _go_on(visit, interaction, again.key, matching, devices)
 
-    def _accept(
-        self, visit: Visit, interaction: Interaction, account: Account, device: TrustedDeviceRow | None
-    ) -> Response | None:
-        """The password was right: only now the entry rule, the trusted device and theft are looked at."""
-        visit.audit("password.verified", account.id)
-        refused = _entry_refused(visit, interaction, account)
-        if refused is not None:
-            return refused
-        interaction.forget_proofs()
-        interaction.account_id = account.id
-        interaction.epoch = account.epoch
-        interaction.password_at = visit.now
-        proof.bind(visit, interaction)
-        if device is not None:
-            trusted_device.tried_well(visit.session, device.id)
-        self._use_device(visit, interaction, account)
-        return None
-
-    def _use_device(self, visit: Visit, interaction: Interaction, account: Account) -> None:
-        kit = visit.kit
-        name = trusted_device.cookie_name(kit.vault, account.id)
-        rules = kit.settings.trusted_device
-        cookie = visit.cookie(name)
-        row = trusted_device.named(
-            visit.session, cookie, vault=kit.vault, account=account, rules=rules, now=visit.now
-        )
-        match trusted_device.use(
-            visit.session, cookie, vault=kit.vault, account=account, rules=rules, now=visit.now
-        ):
-            case Trusted(device_id, renewed):
-                interaction.device_id = device_id
-                ends = row.created_at + rules.lifetime if row is not None else visit.now
-                visit.set_cookie(name, renewed, max_age=ends - visit.now)
-            case Refusal.THEFT:
-                visit.drop_cookie(name)
-                self._alarm(visit, account, row)
-            case Refusal.UNKNOWN:
-                if cookie is not None:
-                    visit.drop_cookie(name)
-
-    def _alarm(self, visit: Visit, account: Account, row: TrustedDeviceRow | None) -> None:
-        """A former secret came back: the device lost its trust; its sessions end and the owner is told."""
-        if row is None:
-            return
-        sessions.end_for_device(visit.session, row.id, now=visit.now)
-        visit.audit("device.theft", account.id, device=row.id)
-        visit.mail(
-            "device-theft",
-            account.email,
-            cause=f"theft:{row.id}",
-            context={"device": row.name},
-            locale=account.locale,
-        )
+    def _right_ones(self, typed: str, candidate: Candidate) -> dict[str, str | None]:
+        """The stored hashes that the typed password is right for, each with the newer one to keep instead, if any."""
+        passwords = self.tools.passwords
+        verdicts = passwords.verify_each(typed, candidate.stored)
+        return {
+            stored: passwords.hash(typed) if verdict.needs_upgrade else None
+            for stored, verdict in zip(candidate.stored, verdicts, strict=True)
+            if stored is not None and verdict.matches
+        }
 
     def _identify(self, visit: Visit, identifier: str) -> Candidate:
         return password.identify(
@@ -187,26 +140,9 @@ class Password(Step):
             identifier,
             vault=visit.kit.vault,
             populations=visit.space.populations,
+            hashes=2 if visit.space.shared_mailboxes else 1,
             now=visit.now,
         )
-
-    def _device_in_hand(self, visit: Visit, candidate: Candidate) -> TrustedDeviceRow | None:
-        """The live trusted device of this account, within its own budget: spared the captcha and the delays."""
-        if candidate.account is None:
-            return None
-        kit = visit.kit
-        rules = kit.settings.trusted_device
-        row = trusted_device.recognise(
-            visit.session,
-            visit.cookie(trusted_device.cookie_name(kit.vault, candidate.account.id)),
-            vault=kit.vault,
-            account=candidate.account,
-            rules=rules,
-            now=visit.now,
-        )
-        if row is None or not trusted_device.may_try(visit.session, row, rules=rules, now=visit.now):
-            return None
-        return row
 
     def _captcha_passes(self, visit: Visit, form: PasswordForm) -> bool:
         problem = self.tools.captcha.refusal(visit)
@@ -214,6 +150,57 @@ class Password(Step):
             return True
         form.captcha.errors = [problem]
         return False
+
+
+def _devices_in_hand(visit: Visit, candidate: Candidate) -> list[TrustedDeviceRow]:
+    """The live trusted devices of whom is meant, within their own budgets: spared the captcha and the delays."""
+    rules = visit.kit.settings.trusted_device
+    return [
+        row
+        for row in acceptance.devices_of(visit, candidate.accounts)
+        if trusted_device.may_try(visit.session, row, rules=rules, now=visit.now)
+    ]
+
+
+def _count_try(visit: Visit, candidate: Candidate, devices: Sequence[TrustedDeviceRow]) -> timedelta | None:
+    """Count the try; how long to wait instead. A trusted device waits for its own tries at a shared mailbox only."""
+    place = _place(visit, devices)
+    is_shared = visit.space.shared_mailboxes
+    wait = (
+        password.guess_wait(visit.session, candidate.key, place=place, now=visit.now) if is_shared else None
+    )
+    if wait is None and not devices:
+        wait = password.count_try(visit.session, candidate.key, network=visit.network, now=visit.now)
+    if wait is None and is_shared:
+        wait = password.count_guess(visit.session, candidate.key, place=place, now=visit.now)
+    return wait
+
+
+def _place(visit: Visit, devices: Sequence[TrustedDeviceRow]) -> str:
+    return devices[0].id if devices else visit.network
+
+
+def _go_on(
+    visit: Visit,
+    interaction: Interaction,
+    key: str,
+    matching: Sequence[Subject],
+    devices: Sequence[TrustedDeviceRow],
+) -> Response | None:
+    """The password is right for one account, for two that share it, or else for an enrolment: an account wins."""
+    found = [subject.account for subject in matching if subject.account is not None]
+    if len(found) > 1:
+        acceptance.let_choose(visit, interaction, found)
+        return None
+    if found:
+        return acceptance.accept(visit, interaction, found[0], devices, proved_at=visit.now)
+    password.forget_tries(visit.session, key, network=visit.network)
+    enrolment = matching[0].enrolment
+    interaction.forget_proofs()
+    interaction.enrolment_id = enrolment.id if enrolment is not None else None
+    interaction.password_at = visit.now
+    proof.bind(visit, interaction)
+    return None
 
 
 def _is_still_due(visit: Visit, interaction: Interaction) -> bool:
@@ -224,26 +211,6 @@ def _is_still_due(visit: Visit, interaction: Interaction) -> bool:
 
 def _failures(visit: Visit) -> str:
     return f"wrong-passwords:{visit.network}"
-
-
-def _entry_refused(visit: Visit, interaction: Interaction, account: Account) -> Response | None:
-    member = visit.session.get(Member, account.member_id)
-    allowed = interaction.asked.populations or tuple(visit.space.populations)
-    if member is not None and member.population in allowed:
-        return None
-    visit.audit("entry.refused", account.id, space=visit.space.name)
-    others = [
-        space for space in visit.kit.spaces if member is not None and member.population in space.populations
-    ]
-    return visit.page(
-        "connexion_refusee.html",
-        status=403,
-        number="P-2001",
-        hidden=hidden(interaction),
-        restart_url="/connexion/recommencer",
-        cancel_url=cancel_url(interaction),
-        doors=[(space.title, "", visit.kit.door_of(visit.session, space) or "/") for space in others],
-    )
 
 
 def _has_device_cookie(visit: Visit) -> bool:

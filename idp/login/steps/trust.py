@@ -7,6 +7,7 @@ from idp.core.errors import Problem
 from idp.login.interaction import Interaction
 from idp.login.steps.base import Step, cancel_url, hidden
 from idp.subjects import accounts
+from idp.web import owner
 from idp.web.kit import Visit
 
 
@@ -45,10 +46,10 @@ class Trust(Step):
         name = trusted_device.cookie_name(visit.kit.vault, account.id)
         visit.set_cookie(name, trusted.cookie, max_age=lifetime)
         visit.audit("device.trusted", account.id, device=trusted.device_id)
-        visit.mail(
+        owner.warn(
+            visit,
+            account,
             "trusted-device-added",
-            account.email,
             cause=f"device:{trusted.device_id}:added",
             context={"until": (visit.now + lifetime).isoformat()},
-            locale=account.locale,
         )
