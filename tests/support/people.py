@@ -78,6 +78,7 @@ class Register:
             account_id = accounts.open_if_none(
                 session,
                 now=parts.clock.now(),
+                mates=parts.spaces.mates(person.population),
                 member_id=member.id,
                 email=person.email,
                 email_folded=emails.fold(person.email),
