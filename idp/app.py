@@ -6,6 +6,7 @@ from flask import Flask
 from flask_limiter import Limiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from idp.account.security_views import blueprint as security_pages
 from idp.account.views import blueprint as account_pages
 from idp.admin.styleguide import blueprint as styleguide
 from idp.admin.views import blueprint as admin_api
@@ -125,6 +126,7 @@ def _add_pages(app: Flask, parts: Parts) -> None:
     app.register_blueprint(enrolment_pages(enrolments))
     app.register_blueprint(activation_pages(enrolments))
     app.register_blueprint(account_pages(kit, login))
+    app.register_blueprint(security_pages(kit, login))
     app.register_blueprint(styleguide(kit, captcha))
     app.register_blueprint(wiring.blueprint(kit, parts.provider, login))
     app.register_blueprint(wiring.endpoints(kit, parts.provider))

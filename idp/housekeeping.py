@@ -7,7 +7,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from idp.authenticators import trusted_device
+from idp.authenticators import authenticator_app, passkey_challenges, trusted_device
 from idp.captcha import service as captcha
 from idp.core import throttles
 from idp.core.clock import Clock, SystemClock
@@ -59,6 +59,8 @@ def make_worker(settings: Settings, *, clock: Clock | None = None) -> Worker:
         housekeeping=(
             throttles.purge,
             one_time.purge,
+            authenticator_app.purge,
+            passkey_challenges.purge,
             interaction.purge,
             sessions.purge,
             enrolments.purge,

@@ -6,15 +6,16 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
+from idp.authenticators import wrong_codes
+from idp.authenticators.wrong_codes import DAY, is_resting
 from idp.core import throttles
 from idp.core.secrets import Vault
 from idp.core.settings import SignIn
-from idp.subjects import accounts, one_time
+from idp.subjects import one_time
 from idp.subjects.accounts import Account
 from idp.subjects.one_time import Purpose
 
 DIGITS = 6
-DAY = timedelta(days=1)
 # Longer than any sign-in lives, so that no purge gives a try back.
 BUDGETS_KEPT = DAY
 
@@ -64,11 +65,6 @@ class Transaction:
     def binding(self) -> str:
         """What its codes belong to: this sign-in of this account as it is now, and no other."""
         return f"{self.id}:{self.account.id}:{self.account.epoch}"
-
-
-def is_resting(account: Account, *, now: datetime) -> bool:
-    """Whether too many wrong codes put the second step of this account to rest."""
-    return account.second_step_rests_until is not None and account.second_step_rests_until > now
 
 
 def issue(session: Session, transaction: Transaction) -> Code | NotSent:
@@ -127,9 +123,10 @@ def tries_left(session: Session, transaction: Transaction) -> int:
 
 def verify(session: Session, transaction: Transaction, entry: str) -> Verified | Refusal:
     """Compare a typed code, after counting the try; the day's wrong codes may put the second step to rest."""
-    if is_resting(transaction.account, now=transaction.now):
+    account, rules, now = transaction.account, transaction.rules, transaction.now
+    if is_resting(account, now=now):
         return Refusal.RESTING
-    if not _count_of_day(session, transaction):
+    if not wrong_codes.count(session, account, rules=rules, now=now):
         return _rest(session, transaction)
     outcome = one_time.spend_code(
         session,
@@ -137,41 +134,24 @@ def verify(session: Session, transaction: Transaction, entry: str) -> Verified |
         purpose=Purpose.SIGN_IN_CODE,
         binding=transaction.binding,
         entry=entry,
-        tries=transaction.rules.code_tries,
+        tries=rules.code_tries,
         budget=transaction.binding,
-        budget_ends_at=transaction.now + BUDGETS_KEPT,
-        now=transaction.now,
+        budget_ends_at=now + BUDGETS_KEPT,
+        now=now,
     )
     match outcome:
         case one_time.Spent():
-            throttles.refund(session, _wrong_codes(transaction), window=DAY, now=transaction.now)
+            wrong_codes.give_back(session, account, now=now)
             return Verified()
         case one_time.Refusal.EXPIRED:
             return Refusal.EXPIRED
         case one_time.Refusal.EXHAUSTED:
             return Refusal.EXHAUSTED
         case one_time.Refusal.WRONG:
-            is_last = (
-                throttles.used(session, _wrong_codes(transaction), window=DAY, now=transaction.now)
-                >= transaction.rules.wrong_codes_per_day
-            )
+            is_last = wrong_codes.was_last(session, account, rules=rules, now=now)
             return _rest(session, transaction) if is_last else Refusal.WRONG
 
 
-def _count_of_day(session: Session, transaction: Transaction) -> bool:
-    """Use one of the account's wrong codes of the day before anything is compared; a right one gives it back."""
-    limit = transaction.rules.wrong_codes_per_day
-    return throttles.spend(session, _wrong_codes(transaction), limit=limit, window=DAY, now=transaction.now)
-
-
-def _wrong_codes(transaction: Transaction) -> str:
-    # After each rest the account has its wrong codes again: the rest, not the day, stops a guesser.
-    rested = transaction.account.second_step_rests_until
-    return f"wrong-codes:{transaction.account.id}:{rested.isoformat() if rested else ''}"
-
-
 def _rest(session: Session, transaction: Transaction) -> Refusal:
-    accounts.rest_second_step(
-        session, transaction.account.id, until=transaction.now + transaction.rules.freeze
-    )
+    wrong_codes.rest(session, transaction.account, rules=transaction.rules, now=transaction.now)
     return Refusal.RESTING

@@ -142,6 +142,31 @@ _ENTRIES = (
         "A double click, or two tabs on one sign-in; « Continuer » leads to the step that is due.",
         "Two requests changed one interaction at once; the second one changed nothing.",
     ),
+    # Stronger second steps.
+    Entry(
+        "P-6401", 200, "Clé d’accès refusée",
+        "Cette clé d’accès n’a pas pu être vérifiée. Recommencez, ou connectez-vous autrement.",
+        "The passkey was removed, belongs to another site or account, did not ask who holds it, or the page was older than five minutes. Password and code still work.",
+        "See the audit events `passkey.refused` (with the reason) and `passkey.copied`.",
+    ),
+    Entry(
+        "P-6402", 404, "Les clés d’accès ne sont pas possibles ici",
+        "Ce service n’a pas de nom de domaine : une clé d’accès ne peut pas lui être rattachée.",
+        "Only on installations whose address is a number; an authenticator app works everywhere.",
+        "Passkeys need an `issuer` with a domain name and HTTPS (or `http://localhost`).",
+    ),
+    Entry(
+        "P-6403", 409, "Cette étape est déjà terminée",
+        "Cet ajout a été terminé ou remplacé, peut-être dans un autre onglet. Ouvrez « Mon compte » pour voir où vous en êtes.",
+        "An app or a passkey was added in another tab or browser meanwhile.",
+        "The pending secret of an app is over, or another app was confirmed.",
+    ),
+    Entry(
+        "P-6404", 403, "Ce moyen de connexion ne peut pas être retiré",
+        "Votre compte doit garder une application d’authentification ou une clé d’accès. Ajoutez-en une autre d’abord.",
+        "Staff accounts keep at least one stronger second step.",
+        "The account is one of those whose second step must be an app or a passkey.",
+    ),
     # Enrolment.
     Entry(
         "P-1001", 404, "Ce lien n’est pas valable",

@@ -113,6 +113,25 @@ ABOUT: dict[Kind, About] = {
         "To a professional or a delegate whom the mutual invites to open an account.",
         {"link": "/invitation/SAMPLE", "code": "20461873", "until": "2026-04-11T13:05:00+00:00"},
     ),
+    Kind.AUTHENTICATOR_ADDED: About(
+        "authenticator added",
+        "To the account's address, when an authenticator app or a passkey was added, or recovery codes were made.",
+        {"authenticator": "app"},
+    ),
+    Kind.AUTHENTICATOR_REMOVED: About(
+        "authenticator removed",
+        "To the account's address, when its authenticator app or a passkey was removed.",
+        {"authenticator": "app"},
+    ),
+    Kind.RECOVERY_CODE_USED: About(
+        "recovery code used",
+        "To the account's address, after a sign-in with a recovery code.",
+        {"left": "9"},
+    ),
+    Kind.PASSKEY_COPIED: About(
+        "passkey copied",
+        "To the account's address, when the counter of a passkey went backwards and the sign-in was refused.",
+    ),
     Kind.TEST: About("test", "To the address that an operator gives to `parvis mail test`."),
 }
 VALUES = {
@@ -134,6 +153,8 @@ VALUES = {
     "terms_url": "The text of the new terms.",
     "terms_version": "Their version.",
     "terms_date": "The day from which they apply.",
+    "authenticator": "What was added or removed: `app`, `passkey`, or `codes` for recovery codes.",
+    "left": "How many recovery codes are still good.",
     "inviter": "The person or office that invites.",
 }
 """What each value means; features give them, templates show them."""

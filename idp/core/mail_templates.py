@@ -48,6 +48,10 @@ class Kind(StrEnum):
     ACCOUNT_CLOSED = "account-closed"
     TERMS_CHANGED = "terms-changed"
     INVITATION = "invitation"
+    AUTHENTICATOR_ADDED = "authenticator-added"
+    AUTHENTICATOR_REMOVED = "authenticator-removed"
+    RECOVERY_CODE_USED = "recovery-code-used"
+    PASSKEY_COPIED = "passkey-copied"
     TEST = "test"
 
 
@@ -90,6 +94,9 @@ NEEDED: dict[Kind, frozenset[str]] = {
     Kind.ADDRESS_OLD: frozenset({"new_address", "undo_until", "not_me_url"}),
     Kind.TERMS_CHANGED: frozenset({"terms_url", "terms_version", "terms_date"}),
     Kind.INVITATION: frozenset({"link", "until"}),
+    Kind.AUTHENTICATOR_ADDED: frozenset({"authenticator"}),
+    Kind.AUTHENTICATOR_REMOVED: frozenset({"authenticator"}),
+    Kind.RECOVERY_CODE_USED: frozenset({"left"}),
 }
 LINKS = frozenset({"link", "sign_in_url", "recover_url", "not_me_url", "enrol_url", "terms_url"})
 # Values that are written out when they are ISO 8601: as a day, or as a day and an hour.
@@ -97,7 +104,11 @@ DAYS = frozenset({"until", "terms_date"})
 INSTANTS = frozenset({"time", "undo_until"})
 # What a caller leaves out is left out of the mail, but for these two.
 DEFAULTS = {"hours": "24", "minutes": "10"}
-OPTIONAL = frozenset({"given_name", "device", "address", "new_address", "inviter", "terms_version", "code"})
+OPTIONAL = frozenset(
+    {
+        "given_name", "device", "address", "new_address", "inviter", "terms_version", "code", "authenticator", "left",
+    }
+)  # fmt: skip
 WORDS = {
     "fr": Words(
         hello="Bonjour",

@@ -1,4 +1,4 @@
-"""What follows the right password: only now the entry rule, the trusted device and theft are looked at."""
+"""What follows the right password, or a passkey: the entry rule, and only now the trusted device and theft."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -61,17 +61,27 @@ def accept(
     key = password.mailbox_key(visit.kit.vault, account.email)
     password.forget_tries(visit.session, key, network=visit.network)
     visit.audit("password.verified", account.id)
+    refused = admit(visit, interaction, account)
+    if refused is not None:
+        return refused
+    interaction.password_at = proved_at
+    for device in devices:
+        trusted_device.tried_well(visit.session, device.id)
+    _use_device(visit, interaction, account)
+    return None
+
+
+def admit(visit: Visit, interaction: Interaction, account: Account) -> Response | None:
+    """Make the sign-in this account's, with nothing proved: the caller notes its proof.
+
+    A page when its member may not enter here.
+    """
     refused = _entry_refused(visit, interaction, account)
     if refused is not None:
         return refused
     interaction.forget_proofs()
-    interaction.account_id = account.id
-    interaction.epoch = account.epoch
-    interaction.password_at = proved_at
+    interaction.belong_to(account)
     proof.bind(visit, interaction)
-    for device in devices:
-        trusted_device.tried_well(visit.session, device.id)
-    _use_device(visit, interaction, account)
     return None
 
 

@@ -21,5 +21,40 @@ class Facts:
     """The relying party wants the code itself: a trusted device is not enough."""
     terms_due: bool = False
     """The space has new terms, which this account has not accepted."""
+    app_code: bool = False
+    """A code of the authenticator app was given."""
+    recovery_code: bool = False
+    """A recovery code was given, in the place of the app."""
+    passkey: bool = False
+    """A passkey answered: it proves the member alone, and is a second step after a password."""
+    known_by_passkey: bool = False
+    """The session that this builds on was opened by a passkey, which is to answer once more."""
+    has_app: bool = False
+    """The account has an authenticator app: its codes stand in the place of the mailed ones."""
+    has_passkey: bool = False
+    """The account has a passkey."""
+    strong_demanded: bool = False
+    """The relying party or the mutual wants an authenticator app or a passkey."""
     trust_answered: bool = False
     """The member said whether this browser may be trusted."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it was proved who this is: the first step."""
+        return self.password or self.passkey or self.known_by_passkey
+
+    @property
+    def is_strong(self) -> bool:
+        """Whether a device of the member's own proved itself."""
+        return self.app_code or self.passkey
+
+    @property
+    def has_second_step(self) -> bool:
+        """Whether a second step was given."""
+        return self.mail_code or self.recovery_code or self.is_strong
+
+    @property
+    def asks_own_device(self) -> bool:
+        """Whether the second step is the member's own device, and no mailed code."""
+        needs_passkey = self.strong_demanded or self.known_by_passkey
+        return self.has_app or (self.has_passkey and needs_passkey)

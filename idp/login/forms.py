@@ -46,3 +46,19 @@ class TermsForm(Form):
         N_("J’accepte les nouvelles conditions générales d’utilisation"),
         [InputRequired(N_("Pour continuer, cochez la case : vous acceptez ainsi les nouvelles conditions."))],
     )
+
+
+class AppForm(CodeForm):
+    """A code that an authenticator app shows."""
+
+    code = StringField(
+        N_("Entrez le code"), [DataRequired(N_("Écrivez le code affiché par votre application."))]
+    )
+
+
+class RecoveryForm(Form):
+    """A code of the list that was printed when the app was set up."""
+
+    recovery_code = StringField(
+        N_("Code de secours"), [DataRequired(N_("Écrivez un de vos codes de secours."))]
+    )

@@ -4,13 +4,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Index, Integer, Text, delete, select, update
+from sqlalchemy import JSON, Boolean, Index, Integer, Text, delete, false, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, UtcDateTime, new_id
 from idp.login.facts import Facts
 from idp.sessions import assurance
 from idp.sessions.assurance import Method
+from idp.subjects.accounts import Account
 
 LONGEST_HANDLE = 40
 # A sign-in that is over is remembered for a day: whoever comes back to its page is led to the same service. Its
@@ -88,6 +89,13 @@ class Interaction(Base):
     """Whether new terms must be accepted first; None: not looked at yet."""
     device_id: Mapped[str | None] = mapped_column(Text)
     trust_answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    app_code_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    recovery_code_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    passkey_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    has_app: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    has_passkey: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    must_be_strong: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    known_by_passkey: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     remember: Mapped[bool] = mapped_column(Boolean, default=False)
     code_sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     code_not_sent: Mapped[str | None] = mapped_column(Text)
@@ -111,14 +119,22 @@ class Interaction(Base):
     def facts(self) -> Facts:
         """What was proved so far, here or in the session it builds on."""
         inherited = assurance.read(self.inherited)
+        asked = self.asked
         return Facts(
             password=self.password_at is not None or Method.PASSWORD in inherited,
             choice_pending=self.candidates is not None,
             activation_pending=self.enrolment_id is not None,
             mail_code=self.mail_code_at is not None or Method.MAIL_CODE in inherited,
             device_trusted=self.device_id is not None or Method.TRUSTED_DEVICE in inherited,
-            code_demanded=self.asked.acr == assurance.TWO_STEPS or self.asked.fresh_second_step,
             terms_due=bool(self.terms_due),
+            code_demanded=asked.acr == assurance.TWO_STEPS or asked.fresh_second_step,
+            app_code=self.app_code_at is not None or Method.APP_CODE in inherited,
+            recovery_code=self.recovery_code_at is not None or Method.RECOVERY_CODE in inherited,
+            passkey=self.passkey_at is not None or Method.PASSKEY in inherited,
+            known_by_passkey=self.known_by_passkey,
+            has_app=self.has_app,
+            has_passkey=self.has_passkey,
+            strong_demanded=asked.acr == assurance.MULTI_FACTOR or self.must_be_strong,
             # Who proves themselves again, in the middle of something, is not asked about their device.
             trust_answered=(
                 self.trust_answered_at is not None
@@ -135,14 +151,30 @@ class Interaction(Base):
             Method.PASSWORD: facts.password,
             Method.MAIL_CODE: facts.mail_code,
             Method.TRUSTED_DEVICE: facts.device_trusted,
+            Method.APP_CODE: facts.app_code,
+            Method.RECOVERY_CODE: facts.recovery_code,
+            Method.PASSKEY: facts.passkey,
         }
         return frozenset(method for method, is_proved in proved.items() if is_proved)
+
+    @property
+    def second_step_at(self) -> datetime | None:
+        """When the last second step was given here."""
+        given = (self.mail_code_at, self.app_code_at, self.recovery_code_at, self.passkey_at)
+        return max((at for at in given if at is not None), default=None)
+
+    def belong_to(self, account: Account) -> None:
+        """From now on this sign-in is of this account, as it is now."""
+        self.account_id = account.id
+        self.epoch = account.epoch
 
     def forget_proofs(self) -> None:
         """Start again: another person may sit here now."""
         self.account_id = self.epoch = self.enrolment_id = self.candidates = self.terms_due = None
         self.password_at = self.mail_code_at = self.trust_answered_at = None
         self.device_id = self.session_id = self.code_sent_at = self.code_not_sent = None
+        self.app_code_at = self.recovery_code_at = self.passkey_at = None
+        self.has_app = self.has_passkey = self.must_be_strong = self.known_by_passkey = False
         self.inherited = ""
         self.inherited_from = self.proof_hash = None
 

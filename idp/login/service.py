@@ -9,6 +9,7 @@ from flask import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from idp.authenticators import strong
 from idp.core.errors import Problem
 from idp.core.spaces import Space
 from idp.login import interaction as interactions
@@ -16,10 +17,12 @@ from idp.login import proof
 from idp.login.interaction import Demand, Interaction
 from idp.login.journey import StepName, next_step
 from idp.login.steps.activation import Activation
+from idp.login.steps.application import Application
 from idp.login.steps.base import Step, Tools
 from idp.login.steps.chooser import Chooser
 from idp.login.steps.email_otp import EmailOtp
 from idp.login.steps.password import Password
+from idp.login.steps.strong_setup import StrongSetup
 from idp.login.steps.terms import Terms
 from idp.login.steps.trust import Trust
 from idp.sessions import assurance
@@ -69,7 +72,9 @@ class Login:
             StepName.PASSWORD: Password(tools),
             StepName.CHOOSER: Chooser(tools),
             StepName.ACTIVATION: Activation(tools),
+            StepName.APP: Application(tools),
             StepName.MAIL_CODE: EmailOtp(tools),
+            StepName.STRONG_SETUP: StrongSetup(tools),
             StepName.TERMS: Terms(tools),
             StepName.TRUST: Trust(tools),
         }
@@ -92,11 +97,25 @@ class Login:
     def advance(self, visit: Visit, interaction: Interaction) -> Response:
         """Go to the step that is due now, or end the sign-in."""
         _look_at_terms(visit, interaction)
+        self._look_at_account(visit, interaction)
         name = next_step(interaction.facts)
         if name is None:
-            return _complete(visit, interaction)
+            return _complete(visit, interaction, _account_of(visit, interaction))
         self.steps[name].enter(visit, interaction)
         return visit.see_other(url_of(name, interaction))
+
+    def _look_at_account(self, visit: Visit, interaction: Interaction) -> None:
+        """Note what the account has and must have, whoever it is known by: facts are read from the row alone.
+
+        Looked at before each step: an app that was added since the sign-in began is asked for in this one too.
+        """
+        if interaction.account_id is None or interaction.session_id is not None:
+            return
+        account = _account_of(visit, interaction)
+        has = strong.of(visit.session, account)
+        interaction.has_app = has.app
+        interaction.has_passkey = has.passkey
+        interaction.must_be_strong = self.tools.must_be_strong(visit.session, account)
 
 
 def _look_at_terms(visit: Visit, interaction: Interaction) -> None:
@@ -200,23 +219,40 @@ def _enter_space(visit: Visit, demand: Demand) -> None:
         visit.send_forms_to(demand.redirect_uri)
 
 
+def _account_of(visit: Visit, interaction: Interaction) -> Account:
+    """The account that signs in, as it is now: an epoch that rose ends the sign-in."""
+    account = accounts.by_id(visit.session, interaction.account_id or "")
+    if account is None or account.epoch != interaction.epoch:
+        raise Problem("P-2002", detail="the account changed during the sign-in")
+    return account
+
+
 def _inherit(visit: Visit, interaction: Interaction, live: LiveSession) -> None:
     account = accounts.by_id(visit.session, live.account_id)
     if account is None:
         return
-    interaction.account_id = account.id
-    interaction.epoch = account.epoch
-    again = assurance.SECOND_STEPS | {Method.TRUSTED_DEVICE} if interaction.asked.fresh_second_step else set()
+    interaction.belong_to(account)
+    again = (
+        assurance.SECOND_STEPS | {Method.TRUSTED_DEVICE} if _asks_again(interaction, live, visit) else set()
+    )
     interaction.inherited = assurance.write(live.methods - again)
+    interaction.known_by_passkey = Method.PASSKEY in live.methods & again
     interaction.inherited_from = live.id
     interaction.session_id = None
     proof.bind(visit, interaction)
 
 
-def _complete(visit: Visit, interaction: Interaction) -> Response:
-    account = accounts.by_id(visit.session, interaction.account_id or "")
-    if account is None or account.epoch != interaction.epoch:
-        raise Problem("P-2002", detail="the account changed during the sign-in")
+def _asks_again(interaction: Interaction, live: LiveSession, visit: Visit) -> bool:
+    """Whether the session's second step counts no more.
+
+    So before a sensitive change, and before an app or a passkey is asked for: it may have to be set up.
+    """
+    demand = interaction.asked
+    wants_strong = demand.acr == assurance.MULTI_FACTOR and not is_second_step_fresh(live, now=visit.now)
+    return demand.fresh_second_step or wants_strong
+
+
+def _complete(visit: Visit, interaction: Interaction, account: Account) -> Response:
     if interaction.session_id is None:
         interaction.session_id = _open_or_strengthen(visit, interaction, account)
     elif not _is_still_here(visit, interaction.session_id):
@@ -247,7 +283,7 @@ def _open_or_strengthen(visit: Visit, interaction: Interaction, account: Account
             live,
             methods=interaction.methods | former,
             auth_time=auth_time,
-            second_step_at=interaction.mail_code_at,
+            second_step_at=interaction.second_step_at,
             device_id=interaction.device_id,
             now=visit.now,
         )
@@ -270,7 +306,7 @@ def _open_or_strengthen(visit: Visit, interaction: Interaction, account: Account
         device_id=interaction.device_id,
         browser_name=visit.device_name,
         auth_time=auth_time,
-        second_step_at=interaction.mail_code_at,
+        second_step_at=interaction.second_step_at,
         now=visit.now,
     )
     visit.set_cookie(SESSION, secret)
@@ -280,9 +316,10 @@ def _open_or_strengthen(visit: Visit, interaction: Interaction, account: Account
 
 def _auth_time(interaction: Interaction, live: LiveSession | None, now: datetime) -> datetime:
     """When the member signed in: at the last proof that was given here, or in the session built upon."""
-    if interaction.password_at is None:
+    first = interaction.password_at or interaction.passkey_at
+    if first is None or interaction.inherited_from is not None:
         return live.auth_time if live is not None else now
-    return max(interaction.password_at, interaction.mail_code_at or interaction.password_at)
+    return max(first, interaction.second_step_at or first)
 
 
 def _tell_of_new_browser(visit: Visit, interaction: Interaction, account: Account) -> None:

@@ -2,12 +2,17 @@
 
 from flask import Blueprint, Response
 
+from idp.core.errors import Problem
 from idp.login import interaction as interactions
-from idp.login import proof, way_on
+from idp.login import passkeys, proof, way_on
 from idp.login.interaction import Interaction
 from idp.login.journey import StepName, next_step
 from idp.login.service import RESUME, Login, default_demand, url_of
+from idp.login.steps import strong_setup
 from idp.web.kit import Kit, Visit
+
+# A passkey answers in the place of the first step, or of a code.
+TAKES_PASSKEY = (StepName.PASSWORD, StepName.APP, StepName.MAIL_CODE)
 
 
 def blueprint(kit: Kit, login: Login) -> Blueprint:
@@ -17,6 +22,10 @@ def blueprint(kit: Kit, login: Login) -> Blueprint:
     kit.add_page(pages, "/connexion", views.step)
     kit.add_page(pages, "/connexion/<step>", views.step)
     kit.add_page(pages, "/connexion/<step>/renvoyer", views.resend, post=True)
+    kit.add_page(pages, "/connexion/cle", views.passkey, post=True)
+    kit.add_page(pages, "/connexion/cle/options", views.passkey_options, post=True)
+    kit.add_page(pages, "/connexion/cle/nouvelle", views.new_passkey, post=True)
+    kit.add_page(pages, "/connexion/cle/nouvelle/options", views.new_passkey_options, post=True)
     kit.add_page(pages, "/connexion/annuler", views.cancel, post=True)
     kit.add_page(pages, "/connexion/recommencer", views.restart, post=True)
     kit.limit_pages(pages)
@@ -50,6 +59,36 @@ class _Views:
             return self._login.advance(visit, interaction)
         self._login.steps[due].resend(visit, interaction)
         return visit.see_other(url_of(due, interaction))
+
+    def passkey(self, visit: Visit) -> Response:
+        """What a passkey answered, at the first step or in the place of a code."""
+        interaction = _interaction(visit)
+        due = next_step(interaction.facts)
+        if due not in TAKES_PASSKEY:
+            return self._login.advance(visit, interaction)
+        answer = passkeys.answer(visit, interaction, page_url=url_of(due, interaction))
+        return answer if answer is not None else self._login.advance(visit, interaction)
+
+    def passkey_options(self, visit: Visit) -> Response:
+        """The challenge that a passkey answers."""
+        _interaction(visit)
+        return passkeys.options(visit)
+
+    def new_passkey(self, visit: Visit) -> Response:
+        """A passkey that was made where one is demanded."""
+        interaction = _interaction(visit)
+        if next_step(interaction.facts) is not StepName.STRONG_SETUP:
+            return self._login.advance(visit, interaction)
+        page_url = url_of(StepName.STRONG_SETUP, interaction)
+        answer = strong_setup.take_key(visit, interaction, page_url=page_url)
+        return answer if answer is not None else self._login.advance(visit, interaction)
+
+    def new_passkey_options(self, visit: Visit) -> Response:
+        """The challenge that a new passkey answers."""
+        interaction = _interaction(visit)
+        if next_step(interaction.facts) is not StepName.STRONG_SETUP:
+            raise Problem("P-6403", detail="no passkey is asked for here")
+        return strong_setup.key_options(visit, interaction)
 
     def cancel(self, visit: Visit) -> Response:
         """Back to the service that asked, with `access_denied` (RFC 6749 section 4.1.2.1)."""

@@ -1,14 +1,26 @@
 """What a step of the sign-in is."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from flask import Response
+from sqlalchemy.orm import Session
 
 from idp.authenticators.password import Passwords
 from idp.captcha.guard import Guard
 from idp.login.interaction import Interaction
+from idp.subjects.accounts import Account
 from idp.web.kit import Visit
+
+MustBeStrong: TypeAlias = Callable[[Session, Account], bool]
+
+
+def nobody_must(session: Session, account: Account) -> bool:
+    """Nobody's second step must be an app or a passkey."""
+    del session, account
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +29,8 @@ class Tools:
 
     passwords: Passwords
     captcha: Guard
+    must_be_strong: MustBeStrong = nobody_must
+    """Whose second step must be an app or a passkey: given by the app, which knows staff."""
 
 
 class Step(ABC):

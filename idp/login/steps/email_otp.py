@@ -4,19 +4,18 @@ from flask import Response
 
 from idp.authenticators import email_code
 from idp.authenticators.email_code import Code, NotSent, Refusal, Transaction, Verified
+from idp.authenticators.wrong_codes import is_resting
 from idp.core.errors import Problem
 from idp.core.words import N_
-from idp.login import interaction as interactions
+from idp.login import blocked, passkeys
 from idp.login.forms import CodeForm
 from idp.login.interaction import Interaction
 from idp.login.steps.base import Step, cancel_url, hidden
 from idp.subjects import accounts, emails
 from idp.subjects.accounts import Account
-from idp.web import owner
 from idp.web.kit import Visit
 
 WRONG = N_("Ce code n’est pas le bon. Vérifiez-le dans le dernier email reçu.")
-NUMBERS = {"tries": "P-2004", "day": "P-2005", "frozen": "P-2006"}
 EXPIRED = N_("Ce code n’est plus valable. Demandez-en un autre.")
 
 
@@ -62,10 +61,10 @@ class EmailOtp(Step):
 
     def _page(self, visit: Visit, interaction: Interaction, form: CodeForm) -> Response:
         account = _account(visit, interaction)
-        if email_code.is_resting(account, now=visit.now):
-            return _blocked(visit, interaction, "frozen")
+        if is_resting(account, now=visit.now):
+            return blocked.page(visit, interaction, account, "frozen")
         if interaction.code_not_sent == NotSent.DAY_IS_FULL:
-            return _blocked(visit, interaction, "day")
+            return blocked.page(visit, interaction, account, "day")
         about = _transaction(visit, interaction, account)
         tries = email_code.tries_left(visit.session, about)
         return visit.page(
@@ -79,6 +78,7 @@ class EmailOtp(Step):
             tries_left=tries if tries < visit.kit.settings.sign_in.code_tries else None,
             home_url="/",
             cancel_url=cancel_url(interaction),
+            passkey=passkeys.offer(visit) if interaction.has_passkey else None,
         )
 
     def submit(self, visit: Visit, interaction: Interaction) -> Response | None:
@@ -100,31 +100,9 @@ class EmailOtp(Step):
                 form.code.errors = [EXPIRED]
                 return self._page(visit, interaction, form)
             case Refusal.EXHAUSTED:
-                # The right password was one proof of this sign-in; it must be given again with a new one.
-                visit.audit("code.exhausted", account.id)
-                fresh = interactions.replace(
-                    visit.session,
-                    interaction,
-                    now=visit.now,
-                    lifetime=visit.kit.settings.sign_in.interaction_lifetime,
-                )
-                return visit.page(
-                    "connexion_bloquee.html",
-                    reason="tries",
-                    number=NUMBERS["tries"],
-                    hidden=hidden(fresh),
-                    restart_url="/connexion/recommencer",
-                    cancel_url=cancel_url(fresh),
-                )
+                return blocked.exhausted(visit, interaction)
             case Refusal.RESTING:
-                return self._rest(visit, interaction, account)
-
-    def _rest(self, visit: Visit, interaction: Interaction, account: Account) -> Response:
-        visit.session.refresh(account)
-        visit.audit("code.frozen", account.id)
-        until = account.second_step_rests_until
-        owner.warn(visit, account, "second-step-frozen", cause=f"frozen:{account.id}:{until}")
-        return _blocked(visit, interaction, "frozen")
+                return blocked.frozen(visit, interaction, account)
 
 
 def _transaction(visit: Visit, interaction: Interaction, account: Account) -> Transaction:
@@ -137,17 +115,3 @@ def _account(visit: Visit, interaction: Interaction) -> Account:
     if account is None or account.epoch != interaction.epoch:
         raise Problem("P-2002", detail="the account changed during the sign-in")
     return account
-
-
-def _blocked(visit: Visit, interaction: Interaction, reason: str) -> Response:
-    until = _account(visit, interaction).second_step_rests_until
-    wait = (until - visit.now).total_seconds() if until is not None and until > visit.now else None
-    return visit.page(
-        "connexion_bloquee.html",
-        reason=reason,
-        number=NUMBERS[reason],
-        hidden=hidden(interaction),
-        wait=wait,
-        home_url="/",
-        cancel_url=cancel_url(interaction),
-    )

@@ -16,7 +16,7 @@ from idp.core import throttles
 from idp.core.errors import CATALOGUE
 from idp.core.secrets import BadSeal
 from idp.core.words import N_
-from idp.login import acceptance, proof
+from idp.login import acceptance, passkeys, proof
 from idp.login import interaction as interactions
 from idp.login.forms import PasswordForm
 from idp.login.interaction import Interaction
@@ -59,6 +59,7 @@ class Password(Step):
             cancel_url=cancel_url(interaction),
             client_name=interaction.asked.client_name,
             has_lapsed=interaction.asked.has_lapsed,
+            passkey=passkeys.offer(visit),
             delay=delay.total_seconds() if delay is not None else None,
         )
 
@@ -206,7 +207,7 @@ def _go_on(
 def _is_still_due(visit: Visit, interaction: Interaction) -> bool:
     """Look at the sign-in again, locked, as the database has it after the hash."""
     now = interactions.find(visit.session, interaction.id, browser=visit.browser, now=visit.now, lock=True)
-    return now is not None and not now.cancelled and not now.facts.password
+    return now is not None and not now.cancelled and not now.facts.is_known
 
 
 def _failures(visit: Visit) -> str:

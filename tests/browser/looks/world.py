@@ -49,13 +49,13 @@ class Served:
 class World:
     """One provider, its register, and a service that members come from."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, host: str = "127.0.0.1") -> None:
         template = SqliteTemplate(folder)
         self.service = ScriptedHttp()
         self.clock = ManualClock()
         self.served = Served()
         self._server = make_server("127.0.0.1", 0, _not_yet, threaded=True, request_handler=_Quiet)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"http://{host}:{self._server.server_port}"
         self._store = template.copy(folder)
         database_url = self._store.__enter__()
         self.database = Database(database_url)

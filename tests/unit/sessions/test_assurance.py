@@ -5,7 +5,7 @@ from itertools import chain, combinations
 import pytest
 
 from idp.sessions import assurance
-from idp.sessions.assurance import TWO_STEPS, TWO_STEPS_REMEMBERED, Method
+from idp.sessions.assurance import MULTI_FACTOR, SECOND_STEPS, TWO_STEPS, TWO_STEPS_REMEMBERED, Method
 
 EVERY = [
     frozenset(some)
@@ -14,21 +14,29 @@ EVERY = [
 
 
 @pytest.mark.parametrize("methods", EVERY, ids=lambda some: "+".join(sorted(some)) or "nothing")
-def test_no_level_is_reached_without_the_password_and_a_second_proof(methods):
+def test_no_level_is_reached_without_a_passkey_or_the_password_and_a_second_proof(methods):
     reached = assurance.acr(methods)
 
-    if reached is not None:
+    if reached is not None and Method.PASSKEY not in methods:
         assert Method.PASSWORD in methods
-        assert methods & {Method.MAIL_CODE, Method.TRUSTED_DEVICE}
-    assert (reached == TWO_STEPS) == ({Method.PASSWORD, Method.MAIL_CODE} <= methods)
+        assert methods & {*SECOND_STEPS, Method.TRUSTED_DEVICE}
+    by_app = {Method.PASSWORD, Method.APP_CODE} <= methods
+    assert (reached == MULTI_FACTOR) == (Method.PASSKEY in methods or by_app)
+    if reached == TWO_STEPS:
+        assert methods & {Method.MAIL_CODE, Method.RECOVERY_CODE}
 
 
 @pytest.mark.parametrize("methods", EVERY, ids=lambda some: "+".join(sorted(some)) or "nothing")
-def test_a_mailed_code_is_never_called_multi_factor_and_a_device_is_no_method(methods):
+def test_only_an_app_or_a_passkey_is_called_multi_factor_and_a_device_is_no_method(methods):
     words = assurance.amr(methods)
 
-    assert set(words) <= {"pwd", "otp"}
-    assert ("otp" in words) == (Method.MAIL_CODE in methods)
+    assert set(words) <= {"pwd", "otp", "pop", "user", "mfa"}
+    codes = {Method.MAIL_CODE, Method.APP_CODE, Method.RECOVERY_CODE}
+    assert ("otp" in words) == bool(methods & codes)
+    assert ("pop" in words) == ("user" in words) == (Method.PASSKEY in methods)
+    assert ("mfa" in words) == (assurance.acr(methods) == MULTI_FACTOR)
+    if not methods & {Method.APP_CODE, Method.PASSKEY}:
+        assert "mfa" not in words
 
 
 @pytest.mark.parametrize("methods", EVERY, ids=lambda some: "+".join(sorted(some)) or "nothing")
@@ -43,6 +51,8 @@ def test_methods_survive_their_column(methods):
         (TWO_STEPS, TWO_STEPS_REMEMBERED, True),
         (TWO_STEPS_REMEMBERED, TWO_STEPS, False),
         (TWO_STEPS_REMEMBERED, TWO_STEPS_REMEMBERED, True),
+        (MULTI_FACTOR, TWO_STEPS, True),
+        (TWO_STEPS, MULTI_FACTOR, False),
         (TWO_STEPS, None, True),
         (None, None, True),
         (None, TWO_STEPS, False),
