@@ -124,7 +124,7 @@ def test_wrong_codes_of_a_day_are_counted_with_the_mailed_ones_and_the_owner_is_
 
 
 def test_an_app_that_is_taken_off_brings_the_mailed_code_back_and_ends_what_it_opened(
-    browser, mailbox, member, parts, clock, open_browser
+    browser, mailbox, member, parts, open_browser
 ):
     phone, _ = give_app(parts, member, recovery=True)
     elsewhere = open_browser()
@@ -132,7 +132,7 @@ def test_an_app_that_is_taken_off_brings_the_mailed_code_back_and_ends_what_it_o
         give_password(each, member)
         each.submit(code=phone.code())
         each.press("Non merci")
-        clock.advance(STEP)
+        parts.clock.advance(STEP)
     browser.get("/compte/securite/application")
     assert "C’est votre seul moyen renforcé" in browser.page.words
 

@@ -17,6 +17,7 @@ BY_APP = frozenset({Method.PASSWORD, Method.APP_CODE})
 BY_PASSKEY = frozenset({Method.PASSKEY})
 BY_RECOVERY = frozenset({Method.PASSWORD, Method.RECOVERY_CODE})
 NUMBER = "1234567"
+TERMS = "2026-01"
 
 
 def give_app(world) -> tuple[Phone, str]:
@@ -81,6 +82,7 @@ def test_a_client_may_demand_it_of_everybody(world, rp, member):
 
 
 def test_who_has_neither_sets_an_app_up_after_password_and_code(world, rp):
+    world.happens("UPDATE account SET terms_version = :version", version=TERMS)
     browser = world.browser()
     asked = rp.ask(acr_values=MULTI_FACTOR)
     sent = browser.get(asked.url)
