@@ -115,7 +115,7 @@ class Demo:
         shown = _never_enrolled(database, register)
         database.dispose()
         self._start(environment, secrets_of_doors)
-        self._tell(shown)
+        self._tell(environment["PARVIS_ISSUER"], shown)
 
     def _environment(self) -> dict[str, str]:
         """The demo's own settings, under whatever the environment says already."""
@@ -262,7 +262,7 @@ class Demo:
                 message = "\n".join([f"P-9006: {name} ended by itself; the last lines of {path}:", *tail])
                 raise DemoFailed(message)
 
-    def _tell(self, shown: list[tuple[str, str]]) -> None:
+    def _tell(self, issuer: str, shown: list[tuple[str, str]]) -> None:
         ports = self._ports
         click.echo(
             f"""
@@ -270,7 +270,7 @@ Parvis runs. Begin at the public page, and read the mails in the mailbox:
 
   member space (public page)  http://127.0.0.1:{ports.member_space}
   mailbox                     http://127.0.0.1:{ports.mailbox}  (SMTP on port {ports.smtp})
-  provider                    http://127.0.0.1:{ports.provider}
+  provider                    {issuer}
   member-data service         http://127.0.0.1:{ports.member_data}
 
 Members who have no account yet:

@@ -76,7 +76,8 @@ class Challenges:
         details = {
             "error": "insufficient_user_authentication",
             "error_description": reason,
-            "acr_values": " ".join(STRONG_ACR),
+            # The least that will do: a stronger sign-in is enough as well.
+            "acr_values": STRONG_ACR[0],
             "max_age": str(int(STRONG_FOR.total_seconds())),
         }
         return self._refuse(Scheme.of(access), 401, details, reason)

@@ -14,8 +14,8 @@ LEEWAY = timedelta(seconds=60)
 # Longer tokens are refused before anything in them is decoded.
 LARGEST_TOKEN = 8_192
 
-# How a member must have signed in before a sensitive change, and how lately (RFC 9470).
-STRONG_ACR = ("urn:parvis:acr:2sv",)
+# How a member must have signed in before a sensitive change, the least first, and how lately (RFC 9470).
+STRONG_ACR = ("urn:parvis:acr:2sv", "urn:parvis:acr:mfa")
 STRONG_FOR = timedelta(minutes=5)
 
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")

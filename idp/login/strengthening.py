@@ -29,6 +29,8 @@ class Shown:
     """What a page shows of an app that is being set up."""
 
     picture: Markup
+    address: str
+    """The same as a link, for who reads the page on the telephone that has the app."""
     secret: list[str]
     """The secret in groups, for those who type it."""
 
@@ -44,7 +46,7 @@ def shown(visit: Visit, account: Account, app: AuthenticatorApp) -> Shown:
     picture = Markup(drawing.replace("<svg ", '<svg width="220" height="220" aria-hidden="true" ', 1))  # noqa: S704
     secret = authenticator_app.secret_of(app, vault=vault)
     groups = [secret[start : start + GROUP] for start in range(0, len(secret), GROUP)]
-    return Shown(picture, groups)
+    return Shown(picture, address, groups)
 
 
 def confirm_app(visit: Visit, account: Account, app: AuthenticatorApp, digits: str) -> str | None:

@@ -134,7 +134,7 @@ class Client(BaseModel):
     audiences: tuple[str, ...] = ()
     """Services that its access tokens may be for, beyond those of its scopes."""
     min_acr: str | None = None
-    """The least authentication context it accepts: `urn:parvis:acr:2sv-remembered` or `urn:parvis:acr:2sv`."""
+    """The least context it accepts: `urn:parvis:acr:2sv-remembered`, `urn:parvis:acr:2sv` or `urn:parvis:acr:mfa`."""
     serves: tuple[str, ...] = ()
     """Audiences that this client answers for: it may introspect the tokens meant for them (and for its client_id)."""
     first_party: bool = True

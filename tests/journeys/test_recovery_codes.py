@@ -47,7 +47,7 @@ def test_ten_codes_without_look_alikes_are_shown_once_and_kept_as_keyed_hashes(
 
     page = browser.press("Créer 10 nouveaux codes")
 
-    shown = [tag.text for tag in page.soup.select("ol .example")]
+    shown = [tag.text for tag in page.soup.select("li .example")]
     assert len(set(shown)) == 10
     assert all(re.fullmatch(rf"[{LETTERS}]{{4}}(-[{LETTERS}]{{4}}){{2}}", code) for code in shown)
     assert "codes de secours" in mailbox.last(to=member.email).subject
@@ -63,7 +63,7 @@ def test_a_new_set_voids_the_old_one(browser, member, parts, clock, open_browser
     browser.press("Non merci")
     browser.get("/compte/securite/codes")
     browser.press("Créer 10 nouveaux codes")
-    new = browser.page.soup.select_one("ol .example").text
+    new = browser.page.soup.select_one("li .example").text
     clock.advance(STEP)
 
     other = open_browser()

@@ -25,7 +25,10 @@ LOADED = (
 # What no English page says, and no name of ours holds.
 FRENCH = re.compile(r"\b(le|la|les|votre|vos|vous|une|est|nous|pour|avec|dans|cette?)\b", re.IGNORECASE)
 # Another service is reached by a link only, and only where the installation's own services are.
-OUTER = re.compile(r"(tel:[+0-9]+|mailto:[^@\s?]+@[^@\s?]+|http://127\.0\.0\.1:800[012]/.*)")
+# An authenticator app of the same device is opened by a link too.
+OUTER = re.compile(
+    r"(tel:[+0-9]+|mailto:[^@\s?]+@[^@\s?]+|otpauth://totp/[^\s\"]+|http://127\.0\.0\.1:800[012]/.*)"
+)
 
 
 def squeeze(text: str) -> str:

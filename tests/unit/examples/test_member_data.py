@@ -331,8 +331,9 @@ def test_a_change_of_bank_account_needs_a_recent_sign_in_in_two_steps(api, provi
     assert "6597" not in api.get("/bank-account", headers=headers).text
 
 
-def test_after_a_recent_sign_in_in_two_steps_the_account_changes(api, provider):
-    headers = bearer(provider.access_token(acr="urn:parvis:acr:2sv"))
+@pytest.mark.parametrize("acr", ["urn:parvis:acr:2sv", "urn:parvis:acr:mfa"])
+def test_after_a_recent_sign_in_in_two_steps_the_account_changes(api, provider, acr):
+    headers = bearer(provider.access_token(acr=acr))
 
     answer = api.post("/bank-account", headers=headers, json={"iban": "fr47 9999 9999 9977 8865 0136 597"})
 
