@@ -154,6 +154,52 @@ def outbox(states: tuple[str, ...], limit: int, *, as_json: bool) -> None:
     _tell_outbox(totals, facts, now)
 
 
+@mail.command()
+@click.option("--space", "name", required=True, help="Whose terms changed.")
+@click.option(
+    "--per-minute", type=click.IntRange(1, 100_000), default=600, show_default=True, help="How many leave."
+)
+@click.option("--dry-run", is_flag=True, help="Only count.")
+def terms(name: str, per_minute: int, *, dry_run: bool) -> None:
+    """Announce the new terms of a space to every account that has not accepted them.
+
+    The space's `terms_version` and `terms_date` say which, and from which day they are asked for. The mails are
+    queued and leave one after the other, behind whatever a sign-in waits for. Run again, it tells nobody twice.
+    """
+    from idp.core.secrets import Vault
+    from idp.subjects import terms_mails
+
+    with accidents_in_one_line(), opened_database() as (settings, database):
+        space = _space(_spaces(settings), name)
+        if space.terms_date is None:
+            raise click.UsageError(
+                f"the mail tells the day: write terms_date into {settings.spaces_dir / name / 'space.toml'}"
+            )
+        with database.reading() as session:
+            accounts = terms_mails.concerned(session, space)
+        about = f"terms {space.terms_version} of {space.name}, from {space.terms_date}"
+        if dry_run:
+            click.echo(f"{about}: {accounts} accounts would be told")
+            return
+        vault = Vault.from_root(settings.secret_key.get_secret_value())
+        queued = 0
+        with click.progressbar(length=accounts, label=about, file=sys.stderr) as bar:
+            for lot in terms_mails.announce(
+                database,
+                vault=vault,
+                space=space,
+                issuer=settings.issuer,
+                now=SystemClock().now(),
+                per_minute=per_minute,
+            ):
+                queued += lot
+                bar.update(min(terms_mails.AT_ONCE, accounts))
+        last = span(timedelta(minutes=queued / per_minute))
+        click.echo(
+            f"{about}: {queued} mails queued, the last leaves in {last}; {accounts - queued} were queued before"
+        )
+
+
 def _settings_without_secrets() -> "Settings":
     """The settings where no root secret is needed, so that a fresh clone has previews."""
     from idp.core.settings_sources import BadSettings, load
