@@ -1,10 +1,26 @@
 """Every hosted page in every state that a member can meet."""
 
-from tests.browser.looks import enrolling, failing, in_english, open_pages, signing_in, staying, strengthening
+from tests.browser.looks import (
+    choosing,
+    enrolling,
+    failing,
+    in_english,
+    open_pages,
+    signing_in,
+    staying,
+    strengthening,
+)
 from tests.browser.looks.scenes import Scene
 
 PARTS = (
-    open_pages.PART, signing_in.PART, enrolling.PART, staying.PART, strengthening.PART, failing.PART, in_english.PART,
+    open_pages.PART,
+    signing_in.PART,
+    choosing.PART,
+    strengthening.PART,
+    enrolling.PART,
+    staying.PART,
+    failing.PART,
+    in_english.PART,
     open_pages.STYLE_GUIDE,
-)  # fmt: skip
+)
 SCENES: list[Scene] = [scene for part in PARTS for scene in part.scenes]

@@ -47,11 +47,10 @@ def delayed(visitor: Visitor) -> None:
     """After several wrong passwords: how long to wait before the next."""
     person = visitor.world.member()
     with visitor.world.rows() as session:
-        member_id = accounts.by_email(session, person.email).member_id
         for _ in range(TRIES):
             password.count_try(
                 session,
-                f"member:{member_id}",
+                password.mailbox_key(visitor.world.parts.vault, person.email),
                 network=browser.network(visitor.address),
                 now=visitor.world.clock.now(),
             )
