@@ -1,14 +1,26 @@
 """New terms: asked for at the next sign-in, once, before the session opens."""
 
-import pytest
-from sqlalchemy import select
+from urllib.parse import urlencode
 
+import pytest
+from sqlalchemy import delete, select
+
+from idp.oidc import client_rows
 from idp.subjects import accounts, terms
 from tests.support.people import CAMILLE, give_password, is_signed_in, sign_in
 from tests.support.rows import events
 from tests.support.spaces import spaces_with
 
 YES, NO = "Oui, se fier à cet appareil", "Non merci"
+CALLBACK = "http://127.0.0.1:8002/callback/adherent"
+ASKED = {
+    "response_type": "code",
+    "client_id": "espace-adherent",
+    "redirect_uri": CALLBACK,
+    "scope": "openid",
+    "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+    "code_challenge_method": "S256",
+}
 CHANGES = "Vous pourrez joindre un document à vos messages."
 
 pytestmark = pytest.mark.settings(captcha={"login": "off"})
@@ -25,12 +37,24 @@ def settings(settings, tmp_path, request):
 
 
 @pytest.fixture
+def services(parts, tmp_path, settings):
+    """The shipped client files, with a secret."""
+    folder = tmp_path / "clients"
+    folder.mkdir()
+    for file in settings.clients_dir.glob("*.toml"):
+        (folder / file.name).write_text(f'client_secret_sha256 = "{"0" * 64}"\n' + file.read_text())
+    with parts.database.transaction() as session:
+        client_rows.apply(session, folder, spaces=parts.spaces, development=True, now=parts.clock.now())
+
+
+@pytest.fixture
 def accepted_before(register, parts):
     """Camille, who accepted version 2026-01."""
     register.open_account(CAMILLE)
     with parts.database.transaction() as session:
         account = accounts.by_email(session, CAMILLE.email)
         account.terms_version, account.terms_hash = "2026-01", "of 2026-01"
+        session.execute(delete(terms.TermsAcceptance))
     return CAMILLE
 
 
@@ -114,6 +138,18 @@ def test_what_was_proved_before_refusing_proves_nothing_after_it(browser, mailbo
 
     assert page.number == "P-2002"
     assert not is_signed_in(browser)
+
+
+@pytest.mark.usefixtures("services")
+def test_a_service_is_answered_that_its_member_refused(browser, mailbox, accepted_before):
+    browser.get("/oauth2/authorize?" + urlencode(ASKED))
+    browser.submit(identifier=accepted_before.email, password=accepted_before.password)
+    browser.submit(code=mailbox.last(subject="code").code())
+    browser.press("Refuser")
+
+    page = browser.press("Retour au service")
+
+    assert page.location.startswith(f"{CALLBACK}?error=access_denied")
 
 
 def test_refusing_closes_a_session_that_was_open(browser, mailbox, register, parts):

@@ -28,7 +28,6 @@ class Terms(Step):
             # Whoever accepts says which text they saw: a newer one, put up meanwhile, is shown first.
             hidden={**hidden(interaction), "version": space.terms_version},
             terms_url=f"/cgu?espace={space.name}",
-            cancel_url=cancel_url(interaction),
         )
 
     def submit(self, visit: Visit, interaction: Interaction) -> Response | None:

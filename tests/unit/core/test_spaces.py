@@ -1,7 +1,7 @@
 """Spaces: folders that say who may enter, and files that are refused by name."""
 
 import shutil
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -114,3 +114,29 @@ def test_an_unknown_space_is_none():
     assert spaces.get("nowhere") is None
     with pytest.raises(KeyError):
         spaces["nowhere"]
+
+
+def test_no_shipped_space_lets_two_share_a_mailbox():
+    spaces = Spaces.read(SHIPPED)
+
+    assert [space.shared_mailboxes for space in spaces] == [False] * 3
+    assert spaces.mates("adherent") == frozenset()
+
+
+def test_who_may_share_a_mailbox_is_the_same_in_every_space_that_they_may_enter(folder):
+    change(folder, "enrolment = true", "enrolment = true\nshared_mailboxes = true")
+    assert Spaces.read(folder).mates("adherent") == {"adherent"}
+    assert Spaces.read(folder).mates("elu") == frozenset()
+
+    change(folder, 'populations = ["elu"]', 'populations = ["elu", "adherent"]', space="elu")
+
+    with pytest.raises(
+        BadSpace, match="adherent and elu both admit adherent: shared_mailboxes must be the same"
+    ):
+        Spaces.read(folder)
+
+
+def test_the_day_of_new_terms_is_a_date(folder):
+    change(folder, 'terms_version = "2026-01"', 'terms_version = "2026-07"\nterms_date = 2026-07-01')
+
+    assert Spaces.read(folder)["adherent"].terms_date == date(2026, 7, 1)

@@ -52,6 +52,12 @@ def test_nobody_passes_with_an_enrolment_a_choice_or_terms_that_wait():
     assert [f for f in OVER if f.activation_pending or f.choice_pending or f.terms_due] == []
 
 
+def test_nothing_but_the_first_step_comes_before_the_choice():
+    others = {next_step(facts) for facts in EVERY if facts.choice_pending}
+
+    assert others == {StepName.CHOOSER, StepName.PASSWORD}
+
+
 def test_nobody_whose_account_has_an_app_passes_by_the_mailed_code():
     by_mail = [f for f in OVER if f.has_app and f.mail_code and not f.device_trusted]
 
