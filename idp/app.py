@@ -31,6 +31,7 @@ from idp.login.views import blueprint as login_pages
 from idp.login.way_on import WaysOn
 from idp.oidc import wiring
 from idp.oidc.provider import Provider
+from idp.recovery.alarm_views import blueprint as alarm_pages
 from idp.subjects.directory import DatabaseDirectory
 from idp.web import assets, browser, errors, security, templates
 from idp.web.kit import Kit
@@ -114,10 +115,9 @@ def make_passwords(settings: Settings) -> Passwords:
 def _add_pages(app: Flask, parts: Parts) -> None:
     kit = parts.kit
     captcha = Guard(CaptchaPolicy(parts.settings.captcha))
-    login = Login(Tools(passwords=parts.passwords, captcha=captcha))
-    enrolments = Enrolments(
-        kit=kit, passwords=parts.passwords, captcha=captcha, directory=DatabaseDirectory(parts.vault)
-    )
+    directory = DatabaseDirectory(parts.vault)
+    login = Login(Tools(passwords=parts.passwords, captcha=captcha, directory=directory))
+    enrolments = Enrolments(kit=kit, passwords=parts.passwords, captcha=captcha, directory=directory)
     app.register_blueprint(assets.blueprint())
     app.register_blueprint(open_pages(kit))
     app.register_blueprint(language_pages(kit))
@@ -127,6 +127,7 @@ def _add_pages(app: Flask, parts: Parts) -> None:
     app.register_blueprint(activation_pages(enrolments))
     app.register_blueprint(account_pages(kit, login))
     app.register_blueprint(security_pages(kit, login))
+    app.register_blueprint(alarm_pages(kit, login))
     app.register_blueprint(styleguide(kit, captcha))
     app.register_blueprint(wiring.blueprint(kit, parts.provider, login))
     app.register_blueprint(wiring.endpoints(kit, parts.provider))

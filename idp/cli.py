@@ -15,6 +15,7 @@ from idp.cli_clients import client
 from idp.cli_keys import keys
 from idp.cli_mail import mail
 from idp.cli_members import members
+from idp.cli_sessions import sessions
 from idp.cli_tools import accidents_in_one_line
 from idp.core.errors import CATALOGUE
 
@@ -34,6 +35,7 @@ main.add_command(client)
 main.add_command(keys)
 main.add_command(mail)
 main.add_command(members)
+main.add_command(sessions)
 
 
 def settings_or_exit() -> "Settings":

@@ -27,7 +27,7 @@ from idp.oidc.client_rows import Applied
 from idp.oidc.key_schedule import Schedule
 from idp.oidc.provider import Provider
 from idp.sessions import service as sessions
-from idp.subjects import accounts, address_changes, enrolments, letters, one_time
+from idp.subjects import accounts, address_changes, enrolments, letters, notices, one_time
 from idp.subjects.register_import import RegisterImporter
 from idp.subjects.register_rows import RowRules
 
@@ -66,6 +66,7 @@ def make_worker(settings: Settings, *, clock: Clock | None = None) -> Worker:
             enrolments.purge,
             address_changes.purge,
             letters.purge,
+            notices.purge,
             captcha.purge,
             wiring.purge,
             old_devices,

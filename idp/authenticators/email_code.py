@@ -72,7 +72,9 @@ def issue(session: Session, transaction: Transaction) -> Code | NotSent:
     account, rules, now = transaction.account, transaction.rules, transaction.now
     if is_resting(account, now=now):
         return NotSent.RESTING
-    if not throttles.spend(session, f"codes:{account.id}", limit=rules.codes_per_day, window=DAY, now=now):
+    # Counted by epoch: a stranger who used them up must not keep the owner out after a new password.
+    budget = f"codes:{account.id}:{account.epoch}"
+    if not throttles.spend(session, budget, limit=rules.codes_per_day, window=DAY, now=now):
         return NotSent.DAY_IS_FULL
     digits = one_time.issue_code(
         session,

@@ -38,6 +38,7 @@ def rest(session: Session, account: Account, *, rules: SignIn, now: datetime) ->
 
 
 def _key(account: Account) -> str:
-    # After each rest the account has its wrong codes again: the rest, not the day, stops a guesser.
+    # After each rest the account has its wrong codes again: the rest, not the day, stops a guesser. Another epoch
+    # has them too: who guessed before has lost the password by now.
     rested = account.second_step_rests_until
-    return f"wrong-codes:{account.id}:{rested.isoformat() if rested else ''}"
+    return f"wrong-codes:{account.id}:{account.epoch}:{rested.isoformat() if rested else ''}"

@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Text, insert
+from sqlalchemy import JSON, Text, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, UtcDateTime
+
+LONGEST_ID = 18
 
 
 class AuditEvent(Base):
@@ -19,6 +21,14 @@ class AuditEvent(Base):
     event: Mapped[str] = mapped_column(Text)
     account_id: Mapped[str | None] = mapped_column(Text, index=True)
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+def instant_of(session: Session, event_id: str, *, account_id: str) -> datetime | None:
+    """When an event of this account happened; None for an event that it does not have."""
+    if not event_id.isdecimal() or len(event_id) > LONGEST_ID:
+        return None
+    wanted = select(AuditEvent.at).where(AuditEvent.id == int(event_id), AuditEvent.account_id == account_id)
+    return session.execute(wanted).scalar_one_or_none()
 
 
 def record(

@@ -180,6 +180,37 @@ _ENTRIES = (
         "Professionals and delegates are invited.",
         "The space has `enrolment = false`.",
     ),
+    # « Ce n'était pas moi ».
+    Entry(
+        "P-6301", 404, "Ce lien n’est pas valable",
+        "Ce lien n’est pas complet ou n’existe plus. Ouvrez-le à nouveau depuis l’email. Si quelque chose vous inquiète, choisissez un nouveau mot de passe.",
+        "The link was cut, mistyped, or is more than two weeks old. Any later security mail has one that works.",
+        "No notice matches the token's fingerprint.",
+    ),
+    Entry(
+        "P-6302", 410, "Ce lien n’est plus valable",
+        "Ce lien était valable 7 jours, ou le compte est fermé.",
+        "Help the member choose a new password; « Mon compte » shows what happened, with the same button.",
+        "The notice is older than seven days, or its account has ended.",
+    ),
+    Entry(
+        "P-6303", 200, "Trop de numéros ont été essayés",
+        "Par sécurité, ce lien ne fait plus rien. Votre compte n’a pas changé.",
+        "Five wrong member numbers were typed on the link of a security mail: by a program that reads mails, or by somebody who found it.",
+        "See the audit events `alarm.wrong_number`.",
+    ),
+    Entry(
+        "P-6304", 200, "Votre compte est bloqué",
+        "Vous nous avez dit : « Ce n’était pas moi ». Débloquez votre compte avec le code d’accès qui est imprimé sur vos relevés, ou avec le code d’une lettre.",
+        "An alarm stands. Only the access code or a letter's code ends it; where a stranger knows the access code, only the letter's.",
+        "`account.alarm_at` and `account.alarm_proof`; see the audit events `alarm.raised` and `alarm.undone`.",
+    ),
+    Entry(
+        "P-6305", 200, "Trop de codes d’accès ont été essayés",
+        "Cette connexion est terminée. Retrouvez un relevé de votre mutuelle, puis recommencez.",
+        "Five access codes were tried in one sign-in to a blocked account.",
+        "See the audit events `alarm.wrong_code`; whoever tries them knows the password and reads the mailbox.",
+    ),
     # OpenID Connect, where no redirect is safe.
     Entry(
         "P-3001", 400, "Le service qui vous envoie n’est pas reconnu",

@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 from idp.core import secrets, throttles
-from idp.subjects import enrolments, one_time
+from idp.subjects import accounts, enrolments, one_time
 from idp.subjects.enrolments import Activated, Enrolment, NotActivated, Outcome
 from idp.subjects.members import Member
 from idp.subjects.one_time import Purpose, Refusal, Spent
+from idp.web import owner
 from idp.web.kit import Visit
 from idp.web.words import SOURCE
 
@@ -153,11 +154,16 @@ def activate(visit: Visit, enrolment: Enrolment) -> Activated | NotActivated:
         return outcome
     visit.audit("account.activated", outcome.account_id)
     member = visit.session.get(Member, enrolment.member_id)
-    if member is not None and member.email and member.email.casefold() != enrolment.email_folded:
+    account = accounts.by_id(visit.session, outcome.account_id)
+    if account is None or member is None:
+        return outcome
+    if member.email and member.email.casefold() != enrolment.email_folded:
         # Nobody knows which language that contact reads: not that of a stranger who may sit at this browser.
-        visit.mail(
+        owner.warn(
+            visit,
+            account,
             "account-activated",
-            member.email,
+            recipient=member.email,
             cause=f"account:{outcome.account_id}:activated",
             locale=SOURCE,
         )

@@ -15,6 +15,8 @@ class Facts:
     """The password belongs to an enrolment that is not activated yet."""
     mail_code: bool = False
     """A code by mail was given, in this interaction or in a session that still counts."""
+    alarm: bool = False
+    """An alarm kept the account shut when the password was given, and its proof is not given here yet."""
     device_trusted: bool = False
     """This browser presented a live secret of a device that the account trusts."""
     code_demanded: bool = False

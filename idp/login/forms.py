@@ -62,3 +62,15 @@ class RecoveryForm(Form):
     recovery_code = StringField(
         N_("Code de secours"), [DataRequired(N_("Écrivez un de vos codes de secours."))]
     )
+
+
+class AccessCodeForm(Form):
+    """The access code of the member's papers, alone."""
+
+    access_code = StringField(
+        N_("Code d'accès extranet"),
+        [
+            DataRequired(N_("Écrivez votre code d’accès extranet : il est sur vos relevés.")),
+            Length(max=64, message=N_("Cette réponse est trop longue : vérifiez-la.")),
+        ],
+    )

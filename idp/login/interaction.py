@@ -87,6 +87,8 @@ class Interaction(Base):
     mail_code_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     terms_due: Mapped[bool | None] = mapped_column(Boolean)
     """Whether new terms must be accepted first; None: not looked at yet."""
+    # Since when an alarm kept the account shut, as the password found it; until the alarm's proof is given here.
+    alarm_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     device_id: Mapped[str | None] = mapped_column(Text)
     trust_answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     app_code_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -125,6 +127,7 @@ class Interaction(Base):
             choice_pending=self.candidates is not None,
             activation_pending=self.enrolment_id is not None,
             mail_code=self.mail_code_at is not None or Method.MAIL_CODE in inherited,
+            alarm=self.alarm_since is not None,
             device_trusted=self.device_id is not None or Method.TRUSTED_DEVICE in inherited,
             terms_due=bool(self.terms_due),
             code_demanded=asked.acr == assurance.TWO_STEPS or asked.fresh_second_step,
@@ -167,10 +170,12 @@ class Interaction(Base):
         """From now on this sign-in is of this account, as it is now."""
         self.account_id = account.id
         self.epoch = account.epoch
+        self.alarm_since = account.alarm_at
 
     def forget_proofs(self) -> None:
         """Start again: another person may sit here now."""
         self.account_id = self.epoch = self.enrolment_id = self.candidates = self.terms_due = None
+        self.alarm_since = None
         self.password_at = self.mail_code_at = self.trust_answered_at = None
         self.device_id = self.session_id = self.code_sent_at = self.code_not_sent = None
         self.app_code_at = self.recovery_code_at = self.passkey_at = None

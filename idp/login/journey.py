@@ -14,6 +14,7 @@ class StepName(StrEnum):
     ACTIVATION = "activation"
     APP = "application"
     MAIL_CODE = "code"
+    ALARM = "alerte"
     STRONG_SETUP = "renforcer"
     TERMS = "conditions"
     TRUST = "appareil"
@@ -25,7 +26,7 @@ class Rule:
 
     name: StepName
 
-    def needed(self, facts: Facts) -> bool:
+    def needed(self, facts: Facts) -> bool:  # noqa: PLR0911 (one line a step)
         """Whether these facts make the step necessary."""
         match self.name:
             case StepName.PASSWORD:
@@ -41,6 +42,8 @@ class Rule:
             case StepName.MAIL_CODE:
                 due = not facts.asks_own_device and not facts.has_second_step
                 return due and _asks_second_step(facts)
+            case StepName.ALARM:
+                return facts.alarm
             case StepName.STRONG_SETUP:
                 return facts.strong_demanded and not facts.is_strong
             case StepName.TERMS:
@@ -52,7 +55,7 @@ class Rule:
 
 
 def _asks_second_step(facts: Facts) -> bool:
-    return facts.code_demanded or facts.strong_demanded or not facts.device_trusted
+    return facts.code_demanded or facts.strong_demanded or facts.alarm or not facts.device_trusted
 
 
 JOURNEY = (
@@ -61,6 +64,7 @@ JOURNEY = (
     Rule(StepName.ACTIVATION),
     Rule(StepName.APP),
     Rule(StepName.MAIL_CODE),
+    Rule(StepName.ALARM),
     Rule(StepName.STRONG_SETUP),
     Rule(StepName.TERMS),
     Rule(StepName.TRUST),

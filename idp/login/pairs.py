@@ -1,5 +1,6 @@
 """Member number and access code: compared within growing delays, wherever a page asks for both."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,15 +36,23 @@ class Wait:
 
 
 def check(
-    visit: Visit, directory: MemberDirectory, *, number: str, access_code: str
+    visit: Visit,
+    directory: MemberDirectory,
+    *,
+    number: str,
+    access_code: str,
+    populations: Collection[str] | None = None,
 ) -> RegisteredMember | WrongPair | Wait:
-    """Count the try, then compare; one answer for an unknown number, a wrong code and a member who left."""
+    """Count the try, then compare; one answer for an unknown number, a wrong code and a member who left.
+
+    Looked for in the space's populations, or in those that are given.
+    """
     wait = _count(visit.session, number=number, network=visit.network, now=visit.now)
     if wait is not None:
         return Wait(wait)
     found = [
         member
-        for population in sorted(visit.space.populations)
+        for population in sorted(visit.space.populations if populations is None else populations)
         if (member := directory.matches(visit.session, population, number, access_code)) is not None
     ]
     if len(found) != 1:

@@ -7,6 +7,7 @@ proof on, every step needs a secret that was set with that proof.
 from idp.core import secrets
 from idp.login.interaction import Interaction
 from idp.sessions import service as sessions
+from idp.subjects import accounts
 from idp.web.kit import Visit
 
 
@@ -24,6 +25,11 @@ def holds(visit: Visit, interaction: Interaction) -> bool:
     secret = visit.cookie(_name(interaction)) or ""
     if not secrets.same(secrets.fingerprint(secret), interaction.proof_hash):
         return False
+    if interaction.account_id is not None:
+        # At every step: what was proved to an account that has changed since counts no more.
+        account = accounts.by_id(visit.session, interaction.account_id)
+        if account is None or account.epoch != interaction.epoch:
+            return False
     if interaction.inherited_from is None:
         return True
     return sessions.by_row(visit.session, interaction.inherited_from, now=visit.now) is not None

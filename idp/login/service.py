@@ -17,6 +17,7 @@ from idp.login import proof
 from idp.login.interaction import Demand, Interaction
 from idp.login.journey import StepName, next_step
 from idp.login.steps.activation import Activation
+from idp.login.steps.alarm import AlarmStep
 from idp.login.steps.application import Application
 from idp.login.steps.base import Step, Tools
 from idp.login.steps.chooser import Chooser
@@ -25,7 +26,7 @@ from idp.login.steps.password import Password
 from idp.login.steps.strong_setup import StrongSetup
 from idp.login.steps.terms import Terms
 from idp.login.steps.trust import Trust
-from idp.sessions import assurance
+from idp.sessions import alarms, assurance
 from idp.sessions import service as sessions
 from idp.sessions.assurance import Method
 from idp.sessions.service import LiveSession, SessionRow
@@ -74,6 +75,7 @@ class Login:
             StepName.ACTIVATION: Activation(tools),
             StepName.APP: Application(tools),
             StepName.MAIL_CODE: EmailOtp(tools),
+            StepName.ALARM: AlarmStep(tools),
             StepName.STRONG_SETUP: StrongSetup(tools),
             StepName.TERMS: Terms(tools),
             StepName.TRUST: Trust(tools),
@@ -253,6 +255,10 @@ def _asks_again(interaction: Interaction, live: LiveSession, visit: Visit) -> bo
 
 
 def _complete(visit: Visit, interaction: Interaction, account: Account) -> Response:
+    if alarms.stands(account):
+        # No way of signing in leads around it, nor one that forgot to look.
+        interaction.alarm_since = account.alarm_at
+        return visit.see_other(url_of(StepName.ALARM, interaction))
     if interaction.session_id is None:
         interaction.session_id = _open_or_strengthen(visit, interaction, account)
     elif not _is_still_here(visit, interaction.session_id):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import JSON, Text, bindparam, delete, insert, or_, select, update
+from sqlalchemy import JSON, Integer, Text, bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core import secrets
@@ -33,6 +33,8 @@ class AuthorizationCode(Base):
     client_id: Mapped[str] = mapped_column(Text)
     account_id: Mapped[str] = mapped_column(Text)
     session_id: Mapped[str] = mapped_column(Text)
+    # None: written by a process that did not know it yet; such a code stands on its session alone.
+    epoch: Mapped[int | None] = mapped_column(Integer)
     grant_id: Mapped[str] = mapped_column(Text)
     scope: Mapped[str] = mapped_column(Text)
     resources: Mapped[list[str]] = mapped_column(JSON)
@@ -55,6 +57,7 @@ class Redeemed:
 
     account_id: str
     session_id: str
+    epoch: int | None
     grant_id: str
     scopes: tuple[str, ...]
     resources: tuple[str, ...]
@@ -89,8 +92,8 @@ _SPEND = (
     )
     .values(spent_at=bindparam("instant"))
     .returning(
-        _table.c.account_id, _table.c.session_id, _table.c.grant_id, _table.c.scope, _table.c.resources,
-        _table.c.nonce,
+        _table.c.account_id, _table.c.session_id, _table.c.epoch, _table.c.grant_id, _table.c.scope,
+        _table.c.resources, _table.c.nonce,
         _table.c.id_token_claims, _table.c.userinfo_claims, _table.c.auth_time, _table.c.acr, _table.c.amr,
     )
 )  # fmt: skip
@@ -118,6 +121,7 @@ def issue(
         "client_id": request.client.client_id,
         "account_id": live.account_id,
         "session_id": live.id,
+        "epoch": live.epoch,
         "grant_id": new_id(),
         "scope": " ".join(request.scopes),
         "resources": list(request.resources),
@@ -160,6 +164,7 @@ def redeem(
     return Redeemed(
         account_id=row.account_id,
         session_id=row.session_id,
+        epoch=row.epoch,
         grant_id=row.grant_id,
         scopes=tuple(row.scope.split(" ")),
         resources=tuple(row.resources),

@@ -160,6 +160,21 @@ def revoke_all(session: Session, account_id: str, client_id: str, *, now: dateti
     session.execute(_REVOKE_ALL, {"account": account_id, "client": client_id, "instant": now})
 
 
+def accounts_of(session: Session, client_id: str) -> list[str]:
+    """The accounts that gave this client something which was not revoked."""
+    held = select(table.c.account_id).where(table.c.client_id == client_id, table.c.revoked_at.is_(None))
+    return list(session.execute(held.distinct()).scalars())
+
+
+def revoke_of_client(session: Session, client_id: str, *, now: datetime) -> None:
+    """End all that anybody gave this client."""
+    session.execute(
+        update(table)
+        .where(table.c.client_id == client_id, table.c.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+
+
 def purge(session: Session, *, now: datetime) -> None:
     """Drop grants of which no token can be presented any more."""
     session.execute(delete(table).where(table.c.forget_at <= now))

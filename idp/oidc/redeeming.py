@@ -63,6 +63,10 @@ def redeem(
     if live is None or live.account_id != found.account_id or profile is None:
         _refuse(session, client, reason="session-ended", now=now)
         return None
+    # A code does not outlive a changed credential, though its session may: the one in which the change was made.
+    if found.epoch not in {None, profile.epoch}:
+        _refuse(session, client, reason="session-ended", now=now)
+        return None
     if found.resources and not set(asked.resources) <= set(found.resources):
         # RFC 8707 section 2.2: the member's request named the services, a code may name fewer.
         _refuse(session, client, reason="other-resource", now=now)

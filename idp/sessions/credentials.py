@@ -4,6 +4,7 @@ Sessions, trusted devices, grants with their tokens, codes and links carry the e
 only while it is the account's.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import update
@@ -30,6 +31,16 @@ def void(session: Session, account: Account, *, now: datetime, but: str | None =
         )
     sessions.end_for_accounts(session, [account.id], now=now, but=but)
     return epoch
+
+
+def void_many(session: Session, account_ids: Collection[str] | None, *, now: datetime) -> int:
+    """End all that these accounts gave, or (None) all accounts; how many there were."""
+    count = accounts.raise_epochs(session, account_ids, now=now)
+    if account_ids is None:
+        sessions.end_all(session, now=now)
+    else:
+        sessions.end_for_accounts(session, account_ids, now=now)
+    return count
 
 
 def change_password(

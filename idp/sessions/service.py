@@ -64,6 +64,7 @@ class LiveSession:
     space: str
     last_seen_at: datetime
     second_step_at: datetime | None
+    epoch: int
 
     @property
     def acr(self) -> str:
@@ -80,7 +81,7 @@ class LiveSession:
 _LIVE = (
     select(
         SessionRow.id, SessionRow.sid, SessionRow.account_id, SessionRow.auth_time, SessionRow.methods,
-        SessionRow.space, SessionRow.last_seen_at, SessionRow.second_step_at, SessionRow.created_at,
+        SessionRow.space, SessionRow.epoch, SessionRow.last_seen_at, SessionRow.second_step_at, SessionRow.created_at,
         Member.population,
     )
     .join(Account, SessionRow.account_id == Account.id)
@@ -89,6 +90,8 @@ _LIVE = (
         SessionRow.ended_at.is_(None),
         SessionRow.epoch == Account.epoch,
         Account.ended_at.is_(None),
+        # An alarm voids sessions by the epoch; while it stands none can be opened, and if one were, it held nothing.
+        Account.alarm_at.is_(None),
         Member.status == "active",
     )
 )  # fmt: skip
@@ -191,6 +194,7 @@ def _as_it_is(row) -> LiveSession:  # type: ignore[no-untyped-def]  # noqa: ANN0
         space=row.space,
         last_seen_at=row.last_seen_at,
         second_step_at=row.second_step_at,
+        epoch=row.epoch,
     )
 
 
@@ -260,6 +264,16 @@ def end_for_accounts(
             SessionRow.ended_at.is_(None),
             SessionRow.id != (but or ""),
         )
+        .values(ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def end_all(session: Session, *, now: datetime) -> None:
+    """End every session."""
+    session.execute(
+        update(SessionRow)
+        .where(SessionRow.ended_at.is_(None))
         .values(ended_at=now)
         .execution_options(synchronize_session=False)
     )

@@ -1,5 +1,6 @@
 """Accounts: one for a member who enrolled, with an address to sign in by and an epoch that voids all it gave."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -50,6 +51,9 @@ class Account(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     second_step_rests_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Since when an alarm keeps it shut, and what ends that (see `sessions/alarms.py`).
+    alarm_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    alarm_proof: Mapped[str | None] = mapped_column(Text)
     terms_version: Mapped[str] = mapped_column(Text)
     terms_hash: Mapped[str] = mapped_column(Text)
     terms_accepted_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -197,11 +201,14 @@ def set_password_hash(session: Session, account_id: str, *, former: str, stored:
 
 
 def raise_epoch(session: Session, account: Account, *, now: datetime) -> int:
-    """Void all that this account gave; the new epoch. One UPDATE, so that two changes at once raise it twice."""
+    """Void all that this account gave; the new epoch. One UPDATE, so that two changes at once raise it twice.
+
+    The second step rests no longer: whoever guessed codes had the former credentials.
+    """
     raised = (
         update(Account)
         .where(Account.id == account.id)
-        .values(epoch=Account.epoch + 1, updated_at=now)
+        .values(epoch=Account.epoch + 1, second_step_rests_until=None, updated_at=now)
         .returning(Account.epoch)
         .execution_options(synchronize_session=False)
     )
@@ -209,6 +216,33 @@ def raise_epoch(session: Session, account: Account, *, now: datetime) -> int:
     epoch = session.execute(raised).scalar_one()
     session.refresh(account)
     return epoch
+
+
+def raise_epochs(session: Session, account_ids: Collection[str] | None, *, now: datetime) -> int:
+    """Void all that these accounts gave, or (None) all accounts; how many there were."""
+    raised = (
+        update(Account)
+        .where(Account.ended_at.is_(None))
+        .values(epoch=Account.epoch + 1, second_step_rests_until=None, updated_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    if account_ids is not None:
+        raised = raised.where(Account.id.in_(account_ids))
+    return session.connection().execute(raised).rowcount
+
+
+def begin_alarm(session: Session, account: Account, *, now: datetime) -> bool:
+    """Shut this account: of all who raise an alarm at once, one UPDATE lets exactly one do what follows."""
+    begun = (
+        update(Account)
+        .where(Account.id == account.id, Account.alarm_at.is_(None), Account.ended_at.is_(None))
+        .values(alarm_at=now)
+        .returning(Account.id)
+        .execution_options(synchronize_session=False)
+    )
+    is_first = session.execute(begun).scalar_one_or_none() is not None
+    session.refresh(account)
+    return is_first
 
 
 def is_taken(session: Session, address: str, *, but: str, mates: frozenset[str] = frozenset()) -> bool:

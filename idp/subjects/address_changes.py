@@ -119,6 +119,50 @@ def by_id(session: Session, change_id: str, *, lock: bool = False) -> AddressCha
     return session.execute(wanted.execution_options(populate_existing=True)).scalar_one_or_none()
 
 
+def refuse_pending(session: Session, account_id: str, *, now: datetime) -> list[AddressChange]:
+    """Refuse what this account's changes still wait for; the changes that were refused."""
+    pending = (
+        select(AddressChange)
+        .where(
+            AddressChange.account_id == account_id,
+            AddressChange.done_at.is_(None),
+            AddressChange.refused_at.is_(None),
+            AddressChange.expires_at > now,
+        )
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    found = list(session.execute(pending).scalars())
+    for change in found:
+        change.refused_at = now
+    session.flush()
+    return found
+
+
+def done_lately(session: Session, account_id: str, *, now: datetime) -> list[AddressChange]:
+    """The changes of this account that may still be undone, the first one first."""
+    done = (
+        select(AddressChange)
+        .where(
+            AddressChange.account_id == account_id,
+            AddressChange.done_at > now - UNDO_WITHIN,
+            AddressChange.undone_at.is_(None),
+        )
+        .order_by(AddressChange.done_at)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return list(session.execute(done).scalars())
+
+
+def was_undone(session: Session, account_id: str, *, since: datetime) -> bool:
+    """Whether a change of this account was undone at this instant or later."""
+    undone = select(AddressChange.id).where(
+        AddressChange.account_id == account_id, AddressChange.undone_at >= since
+    )
+    return session.execute(undone.limit(1)).first() is not None
+
+
 def purge(session: Session, *, now: datetime) -> None:
     """Drop changes that ended more than 30 days ago."""
     session.execute(delete(AddressChange).where(AddressChange.expires_at <= now - KEPT_AFTER_EXPIRY))

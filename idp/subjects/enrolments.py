@@ -189,6 +189,18 @@ def activate(
     return Activated(account_id)
 
 
+def void_of_member(session: Session, member_id: str, *, now: datetime) -> None:
+    """End the attempts of this member that still wait."""
+    session.execute(
+        update(Enrolment)
+        .where(
+            Enrolment.member_id == member_id, Enrolment.activated_at.is_(None), Enrolment.voided_at.is_(None)
+        )
+        .values(voided_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def _mark_activated(session: Session, enrolment: Enrolment, *, now: datetime) -> bool:
     """One UPDATE takes the attempt, unless it was activated, voided or lapsed meanwhile."""
     marked = (

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, Text, delete, select
+from sqlalchemy import ForeignKey, Index, LargeBinary, Text, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, UtcDateTime, new_id
@@ -116,6 +116,25 @@ def redeem(
         budget_ends_at=now + LIFETIME,
         now=now,
     )
+
+
+def withdraw(session: Session, subject: str, *, now: datetime) -> None:
+    """End the recovery letters of this subject: their codes are worthless, printed or not."""
+    one_time.drop(session, purpose=Purpose.LETTER_CODE, binding=_binding(Kind.RECOVERY, subject))
+    session.execute(
+        update(Letter)
+        .where(Letter.kind == Kind.RECOVERY, Letter.subject == subject, Letter.expires_at > now)
+        .values(expires_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def is_waiting(session: Session, subject: str, *, now: datetime) -> bool:
+    """Whether a recovery letter with a good code is on its way to this subject, or there."""
+    waiting = select(Letter.id).where(
+        Letter.kind == Kind.RECOVERY, Letter.subject == subject, Letter.expires_at > now
+    )
+    return session.execute(waiting.limit(1)).first() is not None
 
 
 def purge(session: Session, *, now: datetime) -> None:

@@ -26,6 +26,7 @@ class Purpose(StrEnum):
     LETTER_CODE = "letter-code"
     ADDRESS_LINK = "address-link"
     ADDRESS_CODE = "address-code"
+    NOT_ME_LINK = "not-me-link"
 
 
 class Refusal(StrEnum):
@@ -176,6 +177,13 @@ def newest(session: Session, *, purpose: Purpose, binding: str) -> datetime | No
         .limit(1)
     )
     return session.execute(row).scalar_one_or_none()
+
+
+def drop(session: Session, *, purpose: Purpose, binding: str) -> None:
+    """Take back the secrets of a thing that came to nothing."""
+    session.execute(
+        delete(OneTimeSecret).where(OneTimeSecret.purpose == purpose, OneTimeSecret.binding == binding)
+    )
 
 
 def purge(session: Session, *, now: datetime) -> None:

@@ -56,7 +56,10 @@ PAGE_AGAIN = {
     "P-5004": RETRY,
 }
 # Where the member of a failure may be better served than at the front page.
-INSTEAD = {"P-1001": ("/inscription", N_("Recommencer mon inscription"))}
+INSTEAD = {
+    "P-1001": ("/inscription", N_("Recommencer mon inscription")),
+    "P-6301": ("/acces-perdus", N_("Retrouver mes accès")),
+}
 UNASKED = frozenset({"P-4004", "P-4005", "P-4029", "P-5000", "P-5003"})
 # Pages that only take a POST, and whose answer is shown elsewhere.
 AFTER_POST = {

@@ -1,6 +1,6 @@
 """Jinja as the pages use it: the reader's language, and addresses of static files that change with their content."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from flask import Flask
@@ -20,7 +20,7 @@ def prepare(app: Flask) -> None:
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(_one, _many, newstyle=True)  # type: ignore[attr-defined]
-    app.jinja_env.filters |= {"duration": duration, "day": day}
+    app.jinja_env.filters |= {"duration": duration, "day": day, "moment": moment}
     app.jinja_env.globals |= {"asset": assets.address, "logo_url": look.logo_url}
 
 
@@ -41,6 +41,12 @@ def _many(context: Context, singular: str, plural: str, count: int) -> str:
 def duration(context: Context, seconds: float) -> str:
     """Seconds in words, rounded up."""
     return words.duration(seconds, context["locale"])
+
+
+@pass_context
+def moment(context: Context, value: datetime) -> str:
+    """A day and an hour in words."""
+    return words.moment(value, context["locale"])
 
 
 @pass_context

@@ -2,17 +2,18 @@
 
 import io
 import math
-from datetime import date
+from datetime import date, datetime
 from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
-from babel.dates import format_date
+from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.units import format_unit
 from wtforms import Form
 
+from idp.core.mail_templates import ZONE
 from idp.core.words import plain, spaced
 
 SOURCE = "fr"
@@ -21,6 +22,7 @@ LANGUAGES = {"fr": "Français", "en": "English"}
 FOLDER = Path(__file__).parent / "locale"
 
 _BABEL = {"fr": "fr_FR", "en": "en_GB"}
+_HOUR = {"fr": "'à' H 'h' mm", "en": "'at' HH:mm"}
 _MOST_SECONDS = 100
 _MOST_MINUTES = 90
 
@@ -83,6 +85,13 @@ def duration(seconds: float, language: str) -> str:
     if count <= _MOST_MINUTES * 60:
         return format_unit(math.ceil(count / 60), "duration-minute", locale=_BABEL[language])
     return format_unit(math.ceil(count / 3600), "duration-hour", locale=_BABEL[language])
+
+
+def moment(value: datetime, language: str) -> str:
+    """A day and an hour in Paris, as in a letter: « 12 mars 2026 à 14 h 05 », "12 March 2026 at 14:05"."""
+    local = value.astimezone(ZONE)
+    hour = format_datetime(local, _HOUR[language], tzinfo=ZONE, locale=_BABEL[language])
+    return f"{day(local, language)} {spaced(hour) if language == SOURCE else hour}"
 
 
 def day(value: date, language: str) -> str:

@@ -12,6 +12,7 @@ from idp.authenticators.password import Passwords
 from idp.captcha.guard import Guard
 from idp.login.interaction import Interaction
 from idp.subjects.accounts import Account
+from idp.subjects.directory import MemberDirectory
 from idp.web.kit import Visit
 
 MustBeStrong: TypeAlias = Callable[[Session, Account], bool]
@@ -29,6 +30,7 @@ class Tools:
 
     passwords: Passwords
     captcha: Guard
+    directory: MemberDirectory
     must_be_strong: MustBeStrong = nobody_must
     """Whose second step must be an app or a passkey: given by the app, which knows staff."""
 

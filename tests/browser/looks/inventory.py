@@ -1,6 +1,7 @@
 """Every hosted page in every state that a member can meet."""
 
 from tests.browser.looks import (
+    alarming,
     choosing,
     enrolling,
     failing,
@@ -19,6 +20,7 @@ PARTS = (
     strengthening.PART,
     enrolling.PART,
     staying.PART,
+    alarming.PART,
     failing.PART,
     in_english.PART,
     open_pages.STYLE_GUIDE,

@@ -44,6 +44,8 @@ def test_every_template_is_shown(look: LookAt):
         ("activer.html", "mode"),
         ("deconnexion.html", "mode"),
         ("connexion_bloquee.html", "reason"),
+        ("connexion_alerte.html", "mode"),
+        ("pas_moi.html", "mode"),
         ("validation.html", "delivery"),
     ],
 )

@@ -52,6 +52,17 @@ def test_nobody_passes_with_an_enrolment_a_choice_or_terms_that_wait():
     assert [f for f in OVER if f.activation_pending or f.choice_pending or f.terms_due] == []
 
 
+def test_nobody_passes_an_alarm_without_its_proof():
+    assert [facts for facts in OVER if facts.alarm] == []
+
+
+def test_the_alarm_is_asked_about_only_after_a_second_step_whatever_device_is_trusted():
+    asked = [facts for facts in EVERY if next_step(facts) is StepName.ALARM]
+
+    assert asked
+    assert [facts for facts in asked if not (facts.is_known and facts.has_second_step)] == []
+
+
 def test_nothing_but_the_first_step_comes_before_the_choice():
     others = {next_step(facts) for facts in EVERY if facts.choice_pending}
 

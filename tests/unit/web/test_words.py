@@ -1,6 +1,6 @@
 """What pages say: sentences, plurals, dates, durations and spaces, as each language writes them."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from wtforms import Form, StringField
@@ -123,3 +123,12 @@ def test_a_form_speaks_the_language_of_its_page_and_every_other_form_its_own():
 def test_a_browser_is_named_in_the_words_of_who_reads(kept, english):
     assert browser.name_in("en", kept) == english
     assert browser.name_in("fr", kept) == kept
+
+
+@pytest.mark.parametrize(
+    ("language", "written"), [("fr", "1er juillet 2026 à 0 h 05"), ("en", "1 July 2026 at 00:05")]
+)
+def test_a_moment_is_told_in_paris(language, written):
+    moment = datetime(2026, 6, 30, 22, 5, tzinfo=UTC)
+
+    assert words.moment(moment, language).replace("\u00a0", " ") == written
