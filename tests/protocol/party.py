@@ -305,7 +305,8 @@ class World:
         account = Account(
             id=account_id, member_id=member_id, email=f"m{number}@example.org",
             email_folded=f"m{number}@example.org", password_hash=hasher.hash(PASSWORD), epoch=0, created_at=now,
-            updated_at=now, terms_version="1", terms_hash="", terms_accepted_at=now,
+            updated_at=now, terms_version=self.parts.spaces.default.terms_version, terms_hash="",
+            terms_accepted_at=now,
         )  # fmt: skip
         with self.database.transaction() as session:
             session.add(member)
