@@ -23,6 +23,7 @@ from idp.core.secrets import Vault
 from idp.core.settings import Settings
 from idp.core.spaces import Spaces
 from idp.enrolment.activation_views import blueprint as activation_pages
+from idp.enrolment.invitation_views import blueprint as invitation_pages
 from idp.enrolment.views import Enrolments
 from idp.enrolment.views import blueprint as enrolment_pages
 from idp.login.service import Login
@@ -32,6 +33,7 @@ from idp.login.way_on import WaysOn
 from idp.oidc import wiring
 from idp.oidc.provider import Provider
 from idp.recovery.alarm_views import blueprint as alarm_pages
+from idp.subjects import staff
 from idp.subjects.directory import DatabaseDirectory
 from idp.web import assets, browser, errors, security, templates
 from idp.web.kit import Kit
@@ -116,7 +118,14 @@ def _add_pages(app: Flask, parts: Parts) -> None:
     kit = parts.kit
     captcha = Guard(CaptchaPolicy(parts.settings.captcha))
     directory = DatabaseDirectory(parts.vault)
-    login = Login(Tools(passwords=parts.passwords, captcha=captcha, directory=directory))
+    login = Login(
+        Tools(
+            passwords=parts.passwords,
+            captcha=captcha,
+            directory=directory,
+            must_be_strong=staff.must_enrol_strong,
+        )
+    )
     enrolments = Enrolments(kit=kit, passwords=parts.passwords, captcha=captcha, directory=directory)
     app.register_blueprint(assets.blueprint())
     app.register_blueprint(open_pages(kit))
@@ -125,6 +134,7 @@ def _add_pages(app: Flask, parts: Parts) -> None:
     app.register_blueprint(login_pages(kit, login))
     app.register_blueprint(enrolment_pages(enrolments))
     app.register_blueprint(activation_pages(enrolments))
+    app.register_blueprint(invitation_pages(enrolments))
     app.register_blueprint(account_pages(kit, login))
     app.register_blueprint(security_pages(kit, login))
     app.register_blueprint(alarm_pages(kit, login))

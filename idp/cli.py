@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from idp.cli_clients import client
+from idp.cli_invite import invite_command
 from idp.cli_keys import keys
+from idp.cli_letters import letters
 from idp.cli_mail import mail
 from idp.cli_members import members
 from idp.cli_sessions import sessions
+from idp.cli_staff import staff
 from idp.cli_tools import accidents_in_one_line
 from idp.core.errors import CATALOGUE
 
@@ -36,6 +39,9 @@ main.add_command(keys)
 main.add_command(mail)
 main.add_command(members)
 main.add_command(sessions)
+main.add_command(staff)
+members.add_command(letters)
+members.add_command(invite_command)
 
 
 def settings_or_exit() -> "Settings":

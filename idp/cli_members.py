@@ -37,6 +37,7 @@ def import_command(
     file: Path, *, dry_run: bool, full: bool, force: bool, refused: Path | None, as_json: bool
 ) -> None:
     """Bring the register up to date with FILE, whole or not at all."""
+    from idp.core.spaces import BadSpace
     from idp.housekeeping import make_importer
     from idp.subjects.register_import import ImportOptions, ImportRefused
 
@@ -46,7 +47,11 @@ def import_command(
     options = ImportOptions(dry_run=dry_run, full=full, force=force)
     now = SystemClock().now()
     with opened_database() as (settings, database), accidents_in_one_line():
-        outcome = _run(make_importer(settings, database, now=now), file, options, refused_file, now)
+        try:
+            importer = make_importer(settings, database, now=now)
+        except BadSpace as bad:
+            raise click.ClickException(str(bad)) from None
+        outcome = _run(importer, file, options, refused_file, now)
     if isinstance(outcome, ImportRefused):
         _tell_refusal(outcome, as_json=as_json)
         sys.exit(1)

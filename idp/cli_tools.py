@@ -3,13 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from idp.core.db import Database
     from idp.core.settings import Settings
+    from idp.core.spaces import Spaces
+    from idp.subjects.members import Member
 
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
@@ -22,6 +26,31 @@ def load_settings() -> "Settings":
         return load()
     except BadSettings as bad:
         raise click.ClickException(str(bad)) from None
+
+
+def load_spaces(settings: "Settings") -> "Spaces":
+    """The spaces, or exit 1 with what is wrong with them."""
+    from idp.core.spaces import BadSpace, Spaces
+
+    try:
+        return Spaces.read(settings.spaces_dir)
+    except BadSpace as bad:
+        raise click.ClickException(str(bad)) from None
+
+
+def member_of(session: "Session", population: str, number: str) -> "Member":
+    """The member of a population with this number, or exit 1."""
+    from idp.subjects import members
+
+    found = members.by_number(session, population, members.fold_member_number(number))
+    if found is None:
+        raise click.ClickException("no member of this population has this number")
+    return found
+
+
+def refuse(number: str, sentence: str) -> NoReturn:
+    """Say what stands in the way, with its number, and exit 1."""
+    raise click.ClickException(f"{number}: {sentence}")
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from idp.oidc.client_rows import Applied
 from idp.oidc.key_schedule import Schedule
 from idp.oidc.provider import Provider
 from idp.sessions import service as sessions
-from idp.subjects import accounts, address_changes, enrolments, letters, notices, one_time
+from idp.subjects import accounts, address_changes, enrolments, invitations, letters, notices, one_time
 from idp.subjects.register_import import RegisterImporter
 from idp.subjects.register_rows import RowRules
 
@@ -67,6 +67,7 @@ def make_worker(settings: Settings, *, clock: Clock | None = None) -> Worker:
             address_changes.purge,
             letters.purge,
             notices.purge,
+            invitations.purge,
             captcha.purge,
             wiring.purge,
             old_devices,
@@ -92,13 +93,16 @@ def _couriers(
 
 
 def make_importer(settings: Settings, database: Database, *, now: datetime) -> RegisterImporter:
-    """The importer of this installation; accounts of members who left end with the import."""
+    """The importer of this installation; accounts of members who left end with the import. Raises BadSpace."""
     return RegisterImporter(
         database=database,
         vault=Vault.from_root(settings.secret_key.get_secret_value()),
         rules=RowRules.of(
             number_pattern=settings.directory.member_number_pattern,
             code_pattern=settings.directory.access_code_pattern,
+            number_patterns=Spaces.read(settings.spaces_dir).number_patterns(
+                settings.directory.member_number_pattern
+            ),
         ),
         on_left=partial(end_for_members, now=now),
     )

@@ -15,6 +15,7 @@ from idp.core.throttles import Schedule
 from idp.subjects import accounts, emails, enrolments
 from idp.subjects.accounts import Account
 from idp.subjects.enrolments import Enrolment
+from idp.subjects.members import fold_member_number
 
 LONGEST_IDENTIFIER = 254
 
@@ -144,7 +145,7 @@ def mailbox_key(vault: Vault, address: str) -> str:
 def tidy(identifier: str) -> str:
     """An identifier as typed, without the spaces that phones and papers add."""
     text = identifier.strip()[:LONGEST_IDENTIFIER]
-    return text if "@" in text else "".join(text.split())
+    return text if "@" in text else fold_member_number(text)
 
 
 def count_try(session: Session, key: str, *, network: str, now: datetime) -> timedelta | None:

@@ -211,6 +211,13 @@ _ENTRIES = (
         "Five access codes were tried in one sign-in to a blocked account.",
         "See the audit events `alarm.wrong_code`; whoever tries them knows the password and reads the mailbox.",
     ),
+    # Invitations.
+    Entry(
+        "P-6101", 404, "Ce lien d’invitation n’est pas valable",
+        "Ce lien n’est pas complet ou n’existe pas. Ouvrez-le à nouveau depuis le mail, ou entrez le code qu’il contient.",
+        "The link was cut or mistyped; the code in the same mail works too. Otherwise invite again.",
+        "No invitation matches the token's fingerprint, or it ended more than 90 days ago.",
+    ),
     # OpenID Connect, where no redirect is safe.
     Entry(
         "P-3001", 400, "Le service qui vous envoie n’est pas reconnu",
@@ -296,6 +303,34 @@ _ENTRIES = (
     Entry(
         "P-9033", 500, "Client sans secret à changer", "", "",
         "The client proves itself by keys or not at all, or it registered itself: there is no line of a file to change.",
+    ),
+    Entry(
+        "P-9061", 500, "Lettre déjà demandée", "", "",
+        "A letter for the same purpose was begun within the week; the message says when the next one may be.",
+    ),
+    Entry(
+        "P-9062", 500, "Membre sans compte", "", "",
+        "A recovery letter is for a member with an account: this one enrols, or is invited.",
+    ),
+    Entry(
+        "P-9063", 500, "Lot de lettres non confirmé", "", "",
+        "The files of a batch were written and the database did not confirm it. When `parvis members letters list` still shows its letters as waiting, delete the files and export again; otherwise the files are good.",
+    ),
+    Entry(
+        "P-9064", 500, "Invitation impossible", "", "",
+        "Members of this population create their account by themselves, no space admits it, or this member left, has an account, or has no address in the register; the message says which.",
+    ),
+    Entry(
+        "P-9065", 500, "Déjà invité", "", "",
+        "The address belongs to the staff already, or has an invitation that is still good: `--again` replaces it.",
+    ),
+    Entry(
+        "P-9066", 500, "Adresse d’un autre compte", "", "",
+        "The address opens the account of a member: staff have an address of their own.",
+    ),
+    Entry(
+        "P-9067", 500, "Code de lettre illisible", "", "",
+        "A waiting letter was sealed under another root secret: restore the secret, or the database that goes with it. Nothing was exported.",
     ),
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -34,6 +35,15 @@ def _not_dark(name: str) -> str:
         message = "must not end in -dark: its logo would stand at the address of another space's dark one"
         raise ValueError(message)
     return name
+
+
+def _is_pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as fault:
+        message = f"is not a regular expression: {fault}"
+        raise ValueError(message) from None
+    return text
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$"), AfterValidator(_not_dark)]
@@ -82,9 +92,19 @@ class Space(Part):
     help_hours_en: str = ""
     """The hours as the English pages say them; none are said there without it."""
     enrolment: bool = False
-    """Whether members create their account by themselves."""
+    """Whether members create their account by themselves; in a space without, they are invited."""
     shared_mailboxes: bool = False
     """Whether two members may use one address, as couples do; every sign-in then costs two hashes."""
+    listed: bool = True
+    """Whether `/` offers the space among the others."""
+    member_number_label: str = ""
+    """What members call their number, as it stands in a sentence; without it, « numéro d'adhérent »."""
+    member_number_label_en: str = ""
+    """The same on English pages; without it, the French one, or "member number"."""
+    member_number_pattern: Annotated[str, AfterValidator(_is_pattern)] = ""
+    """A regular expression for the numbers of its populations; without it, `directory.member_number_pattern`."""
+    member_number_example: str = "1234567"
+    """An invented number, shown beside fields and in their errors."""
     captcha_login: Literal["always", "after-failures", "off"] | None = None
     """Overrides `captcha.login` for this space."""
     session_idle: Duration = timedelta(minutes=30)
@@ -113,6 +133,11 @@ class Space(Part):
     def own_words(self, place: str, locale: str) -> str:
         """The mutual's own words at a place of `idp/core/wordings.py`, or nothing: then the product's stand."""
         return self.words.at(place, str(locale))
+
+    def number_label(self, language: str = "fr") -> str:
+        """What a member's number is called here, in the middle of a sentence; empty where the product's word stands."""
+        own = self.member_number_label
+        return own if language == "fr" else self.member_number_label_en or own
 
     @property
     def mates(self) -> frozenset[str]:
@@ -181,6 +206,20 @@ class Spaces:
     def default(self) -> Space:
         """The space of pages that no client began: the first one that members can enrol in."""
         return next((space for space in self if space.enrolment), next(iter(self)))
+
+    def of_population(self, population: str) -> Space | None:
+        """The first space that admits a population, or None."""
+        return next((space for space in self if population in space.populations), None)
+
+    def number_patterns(self, default: str) -> dict[str, str]:
+        """For each population the pattern of its numbers; where several spaces admit it, one of theirs must match."""
+        found: dict[str, list[str]] = {}
+        for space in self:
+            for population in space.populations:
+                found.setdefault(population, []).append(space.member_number_pattern or default)
+        return {
+            name: "|".join(f"(?:{each})" for each in dict.fromkeys(all_of)) for name, all_of in found.items()
+        }
 
     @property
     def populations(self) -> frozenset[str]:

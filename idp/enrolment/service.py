@@ -33,11 +33,14 @@ def begin(
     password_hash: str,
     interaction_id: str | None,
     former: Enrolment | None = None,
+    invitation_id: str | None = None,
+    is_address_proved: bool = False,
 ) -> Enrolment:
     """Record the attempt and send the mail that it calls for; the page that follows is the same for all.
 
     After a `former` attempt, its browser stays the one that may activate without the password, and its proof of
-    number and code stays as old as it is.
+    number and code stays as old as it is. An address that an invitation proved needs no mail, when its account can
+    be opened at once.
     """
     browser = former.browser if former is not None else activation.own_from_now_on(visit)
     account = accounts.by_member(visit.session, member_id)
@@ -46,6 +49,7 @@ def begin(
         id=new_id(),
         member_id=member_id,
         outcome=_outcome(account, address, has_room=place is not None).value,
+        invitation_id=former.invitation_id if former is not None else invitation_id,
         browser=browser,
         interaction_id=interaction_id,
         space=visit.space.name,
@@ -64,7 +68,8 @@ def begin(
     )
     visit.session.add(enrolment)
     visit.session.flush()
-    activation.send_mail(visit, enrolment)
+    if not (is_address_proved and enrolment.outcome == Outcome.NEW):
+        activation.send_mail(visit, enrolment)
     visit.audit("enrolment.begun", None, outcome=enrolment.outcome)
     if account is not None and account.email_folded != enrolment.email_folded:
         _tell_owner(visit, account)

@@ -56,7 +56,9 @@ class Enrolments:
         origin = _origin(visit)
         if not visit.space.enrolment:
             raise Problem("P-1002")
-        form = EnrolmentForm(visit.request.form).set_patterns(self.kit.settings.directory)
+        form = EnrolmentForm(visit.request.form).set_patterns(
+            self.kit.settings.directory, visit.space, visit.locale
+        )
         if visit.request.method == "POST":
             return self.submit(visit, form, origin)
         return self.first_page(visit, form, origin)

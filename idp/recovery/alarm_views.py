@@ -269,7 +269,7 @@ def _page(visit: Visit, event: Event, form: NumberForm) -> Response:
         device=browser.name_in(visit.locale, event.browser_name) if event.browser_name else "",
         leaves_open=event.leaves_open,
         is_restored=_was_restored(visit, account),
-        has_letter=letters.is_waiting(visit.session, f"{account.id}:{account.epoch}", now=visit.now),
+        has_letter=letters.is_waiting(visit.session, letters.recovery_subject(account), now=visit.now),
         accepts_access_code=alarms.accepts_access_code(account),
         sign_in_url=f"/connexion?espace={visit.space.name}",
         home_url="/compte" if event.notice is None else "",

@@ -111,7 +111,7 @@ def _post_letter(session: Session, account: Account, *, vault: Vault, space: str
         vault=vault,
         kind=letters.Kind.RECOVERY,
         member_id=account.member_id,
-        subject=f"{account.id}:{account.epoch}",
+        subject=letters.recovery_subject(account),
         space=space,
         started_by=StartedBy.MEMBER,
         now=now,
@@ -126,7 +126,7 @@ def refuse(session: Session, account: Account, *, vault: Vault, space: str, now:
     """
     address_changes.refuse_pending(session, account.id, now=now)
     # What proved a lost address must not prove the next one.
-    letters.withdraw(session, f"{account.id}:{account.epoch}", now=now)
+    letters.withdraw(session, letters.recovery_subject(account), now=now)
     enrolments.void_of_member(session, account.member_id, now=now)
     letters.start(
         session,

@@ -63,14 +63,14 @@ class DatabaseDirectory:
 
     def find(self, session: Session, population: str, member_number: str) -> RegisteredMember | None:
         """See MemberDirectory."""
-        row = members.by_number(session, _key(population), _key(member_number))
+        row = members.by_number(session, _key(population), _number(member_number))
         return None if row is None else _registered(row)
 
     def matches(
         self, session: Session, population: str, member_number: str, access_code: str
     ) -> RegisteredMember | None:
         """See MemberDirectory."""
-        number = _key(member_number)
+        number = _number(member_number)
         row = members.by_number(session, _key(population), number)
         folded = members.fold_access_code(access_code)
         given = members.access_code_mac(self._vault, population, number, folded)
@@ -86,12 +86,15 @@ class DatabaseDirectory:
         return None if row is None else _registered(row)
 
 
+def _number(text: str) -> str:
+    return _key(members.fold_member_number(text))
+
+
 def _key(text: str) -> str:
-    """The text without spaces, or an empty one (which no member has) for what no register can hold."""
-    folded = members.fold_member_number(text)
+    """The text, or an empty one (which no member has) for what no register can hold."""
     # A database may refuse NUL or a lone surrogate with an error; no population or number has either.
-    is_plain = len(folded) <= _LONGEST_NUMBER and folded.isascii() and folded.isprintable()
-    return folded if is_plain else ""
+    is_plain = len(text) <= _LONGEST_NUMBER and text.isascii() and text.isprintable()
+    return text if is_plain else ""
 
 
 def _registered(row: Member) -> RegisteredMember:

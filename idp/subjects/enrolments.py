@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Integer, Text, and_, delete, func, select, up
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, UtcDateTime
-from idp.subjects import accounts, emails
+from idp.subjects import accounts, emails, invitations
 from idp.subjects.members import Member
 
 KEPT_AFTER_LAPSE = timedelta(days=7)
@@ -30,6 +30,8 @@ class Enrolment(Base):
 
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     member_id: Mapped[str] = mapped_column(ForeignKey("member.id"), index=True)
+    # What it was begun with, where members are invited; there is no access code behind it.
+    invitation_id: Mapped[str | None] = mapped_column(Text)
     outcome: Mapped[str] = mapped_column(Text)
     browser: Mapped[str] = mapped_column(Text, index=True)
     interaction_id: Mapped[str | None] = mapped_column(Text)
@@ -136,8 +138,13 @@ def newest_waiting_for(
 
 
 def is_still_entitled(session: Session, enrolment: Enrolment) -> bool:
-    """Whether the member is still one, and the access code that the attempt was begun with still theirs."""
+    """Whether the member is still one, and what the attempt was begun with still good: access code or invitation."""
     member = session.get(Member, enrolment.member_id, populate_existing=True)
+    if enrolment.invitation_id is not None:
+        invitation = invitations.by_id(session, enrolment.invitation_id)
+        # One that the mutual replaced proves nothing; one that lapsed meanwhile was accepted in time.
+        is_good = invitation is not None and invitation.voided_at is None
+        return is_good and member is not None and member.is_active
     # A code that the mutual replaced proves nothing any more, nor does what was begun with it.
     return member is not None and member.status == "active" and member.code_changed_at <= enrolment.proved_at
 
@@ -177,6 +184,7 @@ def activate(
     if account_id is None:
         is_theirs = accounts.by_member(session, enrolment.member_id) is not None
         return NotActivated.ALREADY_ACTIVE if is_theirs else NotActivated.IMPOSSIBLE
+    invitations.accept(session, enrolment.member_id, now=now)
     session.execute(
         update(Enrolment)
         .where(

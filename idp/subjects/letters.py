@@ -3,18 +3,23 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, Text, delete, select, update
+from sqlalchemy import ForeignKey, Index, LargeBinary, Text, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, UtcDateTime, new_id
 from idp.core.secrets import Vault
 from idp.subjects import one_time
+from idp.subjects.accounts import Account
+from idp.subjects.members import Member
 from idp.subjects.one_time import Purpose, Refusal, Spent
 
 SEAL = "letter"
 DIGITS = 12
 LIFETIME = timedelta(days=21)
 TRIES = 5
+# An invitation's code is asked for by number alone, which others may know: few tries would let a stranger use them
+# up. Of all codes of 12 digits a hundred guesses meet one in ten thousand million.
+INVITATION_TRIES = 100
 # One letter a week: the post is slow, and each letter costs the mutual.
 PAUSE = timedelta(days=7)
 KEPT_AFTER_EXPIRY = timedelta(days=90)
@@ -67,10 +72,7 @@ def start(
     now: datetime,
 ) -> Letter | None:
     """Queue a letter for the next export; None when one for the same subject was begun within a week."""
-    recent = select(Letter.id).where(
-        Letter.kind == kind, Letter.subject == subject, Letter.created_at > now - PAUSE
-    )
-    if session.execute(recent.limit(1)).first() is not None:
+    if begun_lately(session, kind=kind, subject=subject, now=now) is not None:
         return None
     letter_id = new_id()
     sealed = None
@@ -101,6 +103,29 @@ def start(
     return letter
 
 
+def begun_lately(session: Session, *, kind: Kind, subject: str, now: datetime) -> datetime | None:
+    """When the letter was begun that stands in the way of another for this subject; None when none does."""
+    recent = (
+        select(Letter.created_at)
+        .where(Letter.kind == kind, Letter.subject == subject, Letter.created_at > now - PAUSE)
+        .order_by(Letter.created_at.desc())
+        .limit(1)
+    )
+    return session.execute(recent).scalar_one_or_none()
+
+
+def recovery_subject(account: Account) -> str:
+    """What a recovery letter is for: the account as it is now; whatever voids it voids the code."""
+    return f"{account.id}:{account.epoch}"
+
+
+def code_of(letter: Letter, vault: Vault) -> str | None:
+    """The code to be printed; None for a letter that has none. Raises `secrets.BadSeal`."""
+    if letter.sealed is None:
+        return None
+    return vault.unseal(SEAL, letter.sealed, bound_to=letter.id).decode()
+
+
 def redeem(
     session: Session, *, vault: Vault, kind: Kind, subject: str, entry: str, now: datetime
 ) -> Spent | Refusal:
@@ -111,7 +136,7 @@ def redeem(
         purpose=Purpose.LETTER_CODE,
         binding=_binding(kind, subject),
         entry=entry,
-        tries=TRIES,
+        tries=INVITATION_TRIES if kind is Kind.INVITATION else TRIES,
         budget=_binding(kind, subject),
         budget_ends_at=now + LIFETIME,
         now=now,
@@ -135,6 +160,28 @@ def is_waiting(session: Session, subject: str, *, now: datetime) -> bool:
         Letter.kind == Kind.RECOVERY, Letter.subject == subject, Letter.expires_at > now
     )
     return session.execute(waiting.limit(1)).first() is not None
+
+
+def waiting(session: Session) -> list[tuple[Letter, Member]]:
+    """The letters that wait for an export, oldest first, with their members."""
+    rows = (
+        select(Letter, Member)
+        .join(Member, Letter.member_id == Member.id)
+        .where(Letter.exported_at.is_(None))
+        .order_by(Letter.created_at, Letter.id)
+    )
+    return [(letter, member) for letter, member in session.execute(rows)]
+
+
+def exported(session: Session) -> list[tuple[datetime, str, int]]:
+    """When which kind of letter was exported, and how many, newest first."""
+    rows = (
+        select(Letter.exported_at, Letter.kind, func.count())
+        .where(Letter.exported_at.is_not(None))
+        .group_by(Letter.exported_at, Letter.kind)
+        .order_by(Letter.exported_at.desc(), Letter.kind)
+    )
+    return [(when, kind, count) for when, kind, count in session.execute(rows) if when is not None]
 
 
 def purge(session: Session, *, now: datetime) -> None:

@@ -13,6 +13,8 @@ from idp.core.secrets import Vault
 
 # The name of the key under which access codes are kept; changing it voids every code.
 ACCESS_CODE_PURPOSE = "access-code"
+# The people who run the service: no file holds them, so none may end them.
+STAFF = "staff"
 
 
 class MemberStatus(StrEnum):
@@ -23,7 +25,7 @@ class MemberStatus(StrEnum):
 
 
 class Member(Base):
-    """One member of the mutual; only an import of the register writes here."""
+    """One member of the mutual; only an import of the register writes here, but for those who run the service."""
 
     __tablename__ = "member"
     __table_args__ = (UniqueConstraint("population", "member_number"),)
@@ -87,8 +89,8 @@ def in_populations(session: Session, populations: Iterable[str], member_number: 
 
 
 def fold_member_number(text: str) -> str:
-    """The number as the register writes it: without the spaces people type."""
-    return "".join(text.split())
+    """The number as it is kept and compared: in capitals, without the spaces people type."""
+    return "".join(text.split()).upper()
 
 
 def fold_access_code(text: str) -> str:

@@ -24,6 +24,10 @@ class Purpose(StrEnum):
     ENROLMENT_CODE = "enrolment-code"
     SIGN_IN_CODE = "sign-in-code"
     LETTER_CODE = "letter-code"
+    INVITATION_LINK = "invitation-link"
+    INVITATION_PROOF = "invitation-proof"
+    """The link of whoever gave the right number and code: it needs no number any more."""
+    INVITATION_CODE = "invitation-code"
     ADDRESS_LINK = "address-link"
     ADDRESS_CODE = "address-code"
     NOT_ME_LINK = "not-me-link"
@@ -96,11 +100,15 @@ def _keep(
     session.flush()
 
 
-def find_link(session: Session, *, vault: Vault, purpose: Purpose, token: str) -> str | None:
-    """What a link belongs to, expired or not: looking changes nothing."""
+def find_link(
+    session: Session, *, vault: Vault, purpose: Purpose, token: str, now: datetime | None = None
+) -> str | None:
+    """What a link belongs to, expired or not, or with `now` only while it lives: looking changes nothing."""
     row = select(OneTimeSecret.binding).where(
         OneTimeSecret.mac == vault.mac(purpose, token), OneTimeSecret.purpose == purpose
     )
+    if now is not None:
+        row = row.where(OneTimeSecret.expires_at > now)
     return session.execute(row).scalar_one_or_none()
 
 

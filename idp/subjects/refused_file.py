@@ -7,7 +7,7 @@ from pathlib import Path
 
 from idp.subjects.register_staging import RefusedLine
 
-_FORMULA_STARTS = ("=", "+", "-", "@")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_refused(path: Path, lines: Iterable[RefusedLine], *, any_refused: bool) -> None:
@@ -24,10 +24,10 @@ def write_refused(path: Path, lines: Iterable[RefusedLine], *, any_refused: bool
         table = csv.writer(file, lineterminator="\n")
         table.writerow(RefusedLine._fields)
         for line in lines:
-            table.writerow([line.line, *(_harmless(cell) for cell in line[1:])])
+            table.writerow([line.line, *(harmless(cell) for cell in line[1:])])
     draft.replace(path)
 
 
-def _harmless(cell: str) -> str:
-    """The cell as a text that no spreadsheet runs; only a very open number pattern lets one begin so."""
+def harmless(cell: str) -> str:
+    """The cell as a text that no spreadsheet runs (ASVS V1.2.10); names and numbers seldom begin so."""
     return "'" + cell if cell.startswith(_FORMULA_STARTS) else cell

@@ -3,8 +3,8 @@
 import csv
 import re
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import BinaryIO, NamedTuple
@@ -83,15 +83,30 @@ class RowRules:
     member_number: re.Pattern[str]
     access_code: re.Pattern[str]
     populations: frozenset[str] = POPULATIONS
+    numbers: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    """The numbers of populations that have a pattern of their own."""
 
     @classmethod
     def of(
-        cls, *, number_pattern: str, code_pattern: str, populations: frozenset[str] = POPULATIONS
+        cls,
+        *,
+        number_pattern: str,
+        code_pattern: str,
+        populations: frozenset[str] = POPULATIONS,
+        number_patterns: Mapping[str, str] | None = None,
     ) -> "RowRules":
         """Rules from the configured patterns, each of which describes the whole of a folded value."""
-        # Codes are compared in small letters, so a pattern written in capitals means the same.
-        code = re.compile(code_pattern, re.ASCII | re.IGNORECASE)
-        return cls(re.compile(number_pattern, re.ASCII), code, populations)
+        numbers = {name: _folded_pattern(pattern) for name, pattern in (number_patterns or {}).items()}
+        return cls(_folded_pattern(number_pattern), _folded_pattern(code_pattern), populations, numbers)
+
+    def number_of(self, population: str) -> re.Pattern[str]:
+        """What the numbers of a population look like."""
+        return self.numbers.get(population, self.member_number)
+
+
+def _folded_pattern(pattern: str) -> re.Pattern[str]:
+    # Codes are compared in small letters and numbers in capitals: a pattern in the other case means the same.
+    return re.compile(pattern, re.ASCII | re.IGNORECASE)
 
 
 class _Refused(Exception):
@@ -123,7 +138,7 @@ def read_row(raw: bytes, rules: RowRules, *, today: date) -> RegisterRow | Refus
     try:
         cells = _cells(raw)
         population = _population(cells[0], rules)
-        number = _matching(cells[1].strip(), rules.member_number, "member_number")
+        number = _matching(cells[1].strip().upper(), rules.number_of(population), "member_number")
         return _row(population, number, cells, rules, today)
     except _Refused as refused:
         return RefusedRow(population, number, str(refused))

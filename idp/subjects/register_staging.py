@@ -41,7 +41,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session
 
 from idp.core.db import UpsertInsert, UtcDateTime, insert_into
-from idp.subjects.members import Member, MemberStatus
+from idp.subjects.members import STAFF, Member, MemberStatus
 
 _LEAVING_AT_ONCE = 500
 _ACTIVE = MemberStatus.ACTIVE.value
@@ -204,6 +204,7 @@ def _gone() -> Select[str, bool]:
     """Active members of whom the file says nothing; a refused line does say something of its member."""
     return select(Member.id, true()).where(
         Member.status == _ACTIVE,
+        Member.population != STAFF,
         ~exists().where(_same_member(STAGED)),
         ~exists().where(_same_member(REFUSED)),
     )
@@ -238,7 +239,7 @@ def active_and_gone(connection: Connection) -> dict[str, tuple[int, int]]:
     gone = select(DIFFERENCE.c.member_id).where(DIFFERENCE.c.line.is_(None))
     query = (
         select(Member.population, func.count(), func.count().filter(Member.id.in_(gone)))
-        .where(Member.status == _ACTIVE)
+        .where(Member.status == _ACTIVE, Member.population != STAFF)
         .group_by(Member.population)
     )
     return {population: (active, lost) for population, active, lost in connection.execute(query)}

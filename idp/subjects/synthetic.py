@@ -100,7 +100,7 @@ def _member(number: str, dice: random.Random) -> SyntheticMember:
     born = _OLDEST_BIRTH + timedelta(days=int(dice.random() * _BIRTHS_SPAN))
     return SyntheticMember(
         population=population,
-        member_number=number,
+        member_number=_of_profession(number) if population == "professionnel" else number,
         access_code="".join(_one_of(_CODE_LETTERS, dice) for _ in range(8)),
         family_name=family,
         given_name=given,
@@ -108,6 +108,11 @@ def _member(number: str, dice: random.Random) -> SyntheticMember:
         email=_email(given, family, number, dice) if dice.random() < 0.4 else "",  # noqa: PLR2004
         status="left" if dice.random() < 0.05 else "active",  # noqa: PLR2004
     )
+
+
+def _of_profession(number: str) -> str:
+    """An invented RPPS number: 11 digits."""
+    return f"10{number:0>9}"
 
 
 def _family_name(dice: random.Random) -> str:

@@ -59,6 +59,8 @@ PAGE_AGAIN = {
 INSTEAD = {
     "P-1001": ("/inscription", N_("Recommencer mon inscription")),
     "P-6301": ("/acces-perdus", N_("Retrouver mes accès")),
+    "P-1002": ("/invitation", N_("J’ai reçu un code d’invitation")),
+    "P-6101": ("/invitation", N_("Entrer un code d’invitation")),
 }
 UNASKED = frozenset({"P-4004", "P-4005", "P-4029", "P-5000", "P-5003"})
 # Pages that only take a POST, and whose answer is shown elsewhere.

@@ -96,6 +96,7 @@ def _doors(visit: Visit) -> list[dict[str, str]]:
             "url": _door(visit, space),
         }
         for space in visit.kit.spaces
+        if space.listed
     ]
 
 

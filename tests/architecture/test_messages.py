@@ -13,8 +13,11 @@ ENTRY = 'msgid "Il reste %(count)s essai à « %(name)s »."\nmsgstr "{english}"
 KEY = "Il reste %(count)s essai à « %(name)s »."
 GOOD = "%(name)s has %(count)s try left."
 FRENCH = re.compile(r"[éèêàçôûîÉÀ]\w* |[a-z]’[a-zé]|\b(votre|vous|les|une) ")
-# Mails have their own templates; names of invented people, samples and help for operators are no sentences of a page.
-ELSEWHERE = re.compile(r"idp/(core/(mail|errors|wordings)\w*|subjects/synthetic|admin/\w+|cli\w*|demo)\.py")
+# Mails have their own templates, and letters are printed in French; names of invented people, samples and help for
+# operators are no sentences of a page.
+ELSEWHERE = re.compile(
+    r"idp/(core/(mail|errors|wordings)\w*|subjects/(synthetic|letter_pages)|admin/\w+|cli\w*|demo)\.py"
+)
 
 
 def french_of(source):

@@ -34,7 +34,7 @@ def test_the_configuration_is_shown_with_its_policies_and_no_secret(world, robot
     assert response.json["policies"]["password"]["numbers"]["minimum"] == 12
     assert response.json["policies"]["password"]["rules"]
     assert response.json["settings"]["oidc"]["code_lifetime"]
-    assert set(response.json["spaces"]) == {"adherent", "professionnel", "elu"}
+    assert set(response.json["spaces"]) == {"adherent", "professionnel", "elu", "staff"}
     for secret in (world.settings.secret_key, world.settings.pepper, world.settings.database_url):
         assert secret.get_secret_value() not in response.text
 

@@ -55,17 +55,26 @@ class Register:
         """Import them, with those who were there before."""
         for person in people:
             self._lines[person.population, person.number] = person.line
+        self._take()
+
+    def replace(self, *people: Person) -> ImportReport:
+        """Import them as the whole register: whoever else was there is gone."""
+        self._lines = {(person.population, person.number): person.line for person in people}
+        return self._take(full=True, force=True)
+
+    def _take(self, **options: bool) -> ImportReport:
         content = "\n".join([",".join(HEADER), *self._lines.values()]) + "\n"
         now = self._parts.clock.now()
         report = make_importer(self._parts.settings, self._parts.database, now=now).run(
             io.BytesIO(content.encode()),
             now=now,
-            options=ImportOptions(),
+            options=ImportOptions(**options),
             refused_file=self._folder / "refused.csv",
             progress=lambda _read: None,
         )
         assert isinstance(report, ImportReport), report
         assert report.refused == 0, (self._folder / "refused.csv").read_text()
+        return report
 
     def open_account(self, person: Person) -> str:
         """Register a person and open their account, without the pages; its id."""

@@ -42,6 +42,7 @@ def test_every_template_is_shown(look: LookAt):
     ("template", "variable"),
     [
         ("activer.html", "mode"),
+        ("invitation.html", "mode"),
         ("deconnexion.html", "mode"),
         ("connexion_bloquee.html", "reason"),
         ("connexion_alerte.html", "mode"),

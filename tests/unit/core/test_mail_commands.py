@@ -119,7 +119,7 @@ def test_both_languages_of_a_mail_speak_of_the_same(kind):
     [
         (["preview", "welcom"], "the nearest name is 'welcome'"),
         (["preview", "one-time-cod"], "the nearest name is 'one-time-code'"),
-        (["preview", "welcome", "--space", "nowhere"], "the spaces are adherent, elu, professionnel"),
+        (["preview", "welcome", "--space", "nowhere"], "the spaces are adherent, elu, professionnel, staff"),
         (["preview", "welcome", "--language", "de"], "'fr', 'en'"),
         (["preview", "welcome", "--all", "mails"], "not both"),
         (["test"], "ADDRESS"),
@@ -159,7 +159,7 @@ def test_all_previews_are_one_folder_with_a_page_to_leaf_through(parvis, tmp_pat
     assert run.exit_code == 0, run.output
     index = (tmp_path / "mails" / "index.html").read_text("utf-8")
     linked = re.findall(r'href="([^"]+)"', index)
-    assert len(linked) == len(Kind) * 2 * 3 * 2
+    assert len(linked) == len(Kind) * 2 * 4 * 2
     assert [path for path in linked if not (tmp_path / "mails" / path).stat().st_size] == []
     assert "<script" not in index
 

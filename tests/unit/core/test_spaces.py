@@ -1,5 +1,6 @@
 """Spaces: folders that say who may enter, and files that are refused by name."""
 
+import re
 import shutil
 from datetime import date, timedelta
 from pathlib import Path
@@ -24,14 +25,30 @@ def change(folder, old, new, space="adherent"):
     path.write_text(content.replace(old, new, 1))
 
 
-def test_three_spaces_are_shipped_each_for_its_own_population():
+def test_three_spaces_are_shipped_and_one_for_the_staff_each_for_its_own_population():
     spaces = Spaces.read(SHIPPED)
 
-    assert {space.name for space in spaces} == {"adherent", "professionnel", "elu"}
+    assert {space.name for space in spaces} == {"adherent", "professionnel", "elu", "staff"}
+    assert [space.name for space in spaces if not space.listed] == ["staff"]
     assert all(space.populations == {space.name} for space in spaces)
     assert [space.name for space in spaces if space.enrolment] == ["adherent"]
     assert spaces.default.name == "adherent"
-    assert spaces.populations == {"adherent", "professionnel", "elu"}
+    assert spaces.populations == {"adherent", "professionnel", "elu", "staff"}
+
+
+@pytest.mark.parametrize(
+    ("population", "good", "bad"),
+    [
+        ("adherent", ["1234567", "0012345"], ["2A0001234", "1234"]),
+        ("professionnel", ["10001234567", "750001234", "2A0001234", "2B0001234"], ["1234567", "2C0001234"]),
+        ("elu", ["7700001"], ["2A0001234"]),
+    ],
+)
+def test_each_space_says_what_its_members_numbers_look_like(population, good, bad):
+    pattern = Spaces.read(SHIPPED).number_patterns("[0-9]{5,12}")[population]
+
+    assert [number for number in good if not re.fullmatch(pattern, number)] == []
+    assert [number for number in bad if re.fullmatch(pattern, number)] == []
 
 
 def test_sessions_idle_half_an_hour_and_last_half_a_day():
@@ -71,6 +88,7 @@ def test_what_was_accepted_can_be_proved_later(folder):
     [
         ('name = "adherent"', 'name = "autre"', "differs from its folder"),
         ('name = "adherent"', 'name = "adherent"\nwelcome = "x"', "welcome"),
+        ("enrolment = true", 'member_number_pattern = "["', "is not a regular expression"),
         ('title = "', 'titel = "', "unknown key titel; the nearest known one is title"),
         ('title = "', 'titel = "', "title: missing"),
         ("[colours]\nprimary = ", "[colours]\nprimry = ", "the nearest known one is colours.primary"),
@@ -119,7 +137,7 @@ def test_an_unknown_space_is_none():
 def test_no_shipped_space_lets_two_share_a_mailbox():
     spaces = Spaces.read(SHIPPED)
 
-    assert [space.shared_mailboxes for space in spaces] == [False] * 3
+    assert not any(space.shared_mailboxes for space in spaces)
     assert spaces.mates("adherent") == frozenset()
 
 

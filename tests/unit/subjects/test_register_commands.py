@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from idp.cli_members import members
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -14,6 +15,7 @@ def parvis(database, monkeypatch, tmp_path):
     monkeypatch.setenv("PARVIS_DATABASE_URL", url)
     monkeypatch.setenv("PARVIS_SECRET_KEY", "a root secret of the tests, long enough")
     monkeypatch.setenv("PARVIS_PEPPER", "another secret of the tests, long enough")
+    monkeypatch.setenv("PARVIS_SPACES_DIR", str(ROOT / "config" / "spaces"))
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object):
