@@ -68,6 +68,14 @@ def left(session: Session, account_id: str) -> int:
     return session.execute(count).scalar_one()
 
 
+def were_made_since(session: Session, account_id: str, since: datetime) -> bool:
+    """Whether the codes of this account were made at this instant or later."""
+    made = select(RecoveryCode.id).where(
+        RecoveryCode.account_id == account_id, RecoveryCode.created_at >= since
+    )
+    return session.execute(made.limit(1)).first() is not None
+
+
 def remove(session: Session, account_id: str) -> None:
     """Void every code of the account."""
     session.execute(delete(RecoveryCode).where(RecoveryCode.account_id == account_id))

@@ -49,3 +49,26 @@ def forget_all(session: Session, account: Account, now: datetime) -> bool:
         session, now=now, event="strong.forgotten", account_id=account.id, app=had_app, passkeys=keys
     )
     return True
+
+
+def forget_since(session: Session, account: Account, *, since: datetime, now: datetime) -> bool:
+    """Take off what was added since then, as an alarm does: whoever was inside may have added it; whether there was any.
+
+    What is older stays: it is the member's own, and stronger than a mailbox. The caller voids what they opened.
+    """
+    new = [key.id for key in passkey.of(session, account.id) if key.created_at >= since]
+    for key_id in new:
+        passkey.remove(session, account.id, key_id)
+    app = authenticator_app.of(session, account.id)
+    has_new_app = app is not None and app.confirmed_at is not None and app.confirmed_at >= since
+    if has_new_app:
+        authenticator_app.remove(session, account.id)
+    has_new_codes = recovery_codes.were_made_since(session, account.id, since)
+    if has_new_codes:
+        recovery_codes.remove(session, account.id)
+    if not (new or has_new_app or has_new_codes):
+        return False
+    audit.record(
+        session, now=now, event="strong.forgotten", account_id=account.id, app=has_new_app, passkeys=len(new)
+    )
+    return True

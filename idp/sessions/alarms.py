@@ -1,6 +1,7 @@
 """Alarms: an owner said « Ce n'était pas moi », and the account stays shut until the member proves the paper.
 
-An alarm ends all that the account gave, and takes back the changes of address of the last 72 hours. While it stands,
+An alarm ends all that the account gave, and takes back the changes of address of the last 72 hours and the apps and
+passkeys of the last seven days. While it stands,
 password and mailed code do not suffice: they are what a thief may have. The access code on the member's papers, or a
 letter, comes by another way; with it the member alone undoes a false alarm.
 """
@@ -11,10 +12,11 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
+from idp.authenticators import strong
 from idp.core import throttles
 from idp.core.secrets import Vault
 from idp.sessions import credentials
-from idp.subjects import accounts, address_changes, enrolments, letters
+from idp.subjects import accounts, address_changes, enrolments, letters, notices
 from idp.subjects.accounts import Account
 from idp.subjects.address_changes import AddressChange, Origin
 from idp.subjects.letters import StartedBy
@@ -79,6 +81,7 @@ def raise_alarm(
     is_restored = _restore(session, account, done, now=now, mates=mates)
     if not is_restored:
         credentials.void(session, account, now=now)
+    strong.forget_since(session, account, since=now - notices.GOOD_FOR, now=now)
     enrolments.void_of_member(session, account.member_id, now=now)
     return Raised(
         addresses=tuple(dict.fromkeys([account.email, latest])),

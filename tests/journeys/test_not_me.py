@@ -5,7 +5,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from idp.authenticators import trusted_device
+from idp.authenticators import recovery_codes, trusted_device
+from idp.authenticators.passkey import Passkey
+from idp.login.interaction import Interaction
+from idp.login.journey import StepName, next_step
 from idp.sessions import credentials
 from idp.subjects import accounts, enrolments, letters
 from idp.subjects.accounts import Account
@@ -419,3 +422,34 @@ def test_an_account_that_ended_says_the_link_is_over(browser, member, link):
         accounts.end_for_members(session, [account.member_id], now=browser.parts.clock.now())
 
     assert browser.get(link).number == "P-6302"
+
+
+def test_a_passkey_of_the_last_seven_days_goes_and_an_older_one_stays(browser, member):
+    now = browser.parts.clock.now()
+    with visiting(browser) as visit:
+        account = account_of(visit, member)
+        for name, age in (("old", GOOD_FOR + A_MINUTE), ("new", GOOD_FOR)):
+            visit.session.add(
+                Passkey(
+                    id=name, account_id=account.id, credential_id=name, public_key=b"", sign_count=0,
+                    transports="", name=name, created_at=now - age,
+                )
+            )  # fmt: skip
+        recovery_codes.make(visit.session, account, vault=visit.kit.vault, now=now)
+
+    raise_alarm(browser, member)
+
+    with browser.parts.database.reading() as session:
+        assert [key.id for key in session.execute(select(Passkey)).scalars()] == ["old"]
+        assert recovery_codes.left(session, account.id) == 0
+
+
+def test_a_passkey_that_signs_in_alone_meets_the_alarm_too(browser, member):
+    raise_alarm(browser, member)
+    browser.get("/connexion")
+    with visiting(browser) as visit:
+        row = visit.session.get_one(Interaction, browser.handle)
+        row.belong_to(account_of(visit, member))
+        row.passkey_at = visit.now
+
+    assert next_step(row.facts) is StepName.ALARM
