@@ -37,6 +37,16 @@ class Answer:
             raise Unreachable("the answer is not a JSON object")
         return content
 
+    def json_list(self) -> list[object]:
+        """The body as a JSON array. Raises Unreachable when it is anything else."""
+        try:
+            content = json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise Unreachable("the answer is not JSON") from error
+        if not isinstance(content, list):
+            raise Unreachable("the answer is not a JSON array")
+        return content
+
 
 def new_client() -> httpx.Client:
     """For all threads. Addresses come from settings: redirects and proxies would be surprises."""

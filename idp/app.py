@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
-from flask import Flask
+from flask import Flask, Response
 from flask_limiter import Limiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from idp.account.api import Bearer, MemberGate
+from idp.account.api import blueprint as account_api
+from idp.account.desk import Desk
 from idp.account.security_views import blueprint as security_pages
 from idp.account.views import blueprint as account_pages
 from idp.admin.styleguide import blueprint as styleguide
@@ -36,7 +39,7 @@ from idp.recovery.alarm_views import blueprint as alarm_pages
 from idp.subjects import staff
 from idp.subjects.directory import DatabaseDirectory
 from idp.web import assets, browser, errors, security, templates
-from idp.web.kit import Kit
+from idp.web.kit import Call, Kit
 from idp.web.language_views import blueprint as language_pages
 from idp.web.pages import blueprint as open_pages
 
@@ -114,6 +117,20 @@ def make_passwords(settings: Settings) -> Passwords:
     return Passwords(hasher=hasher, gate=gate, blocked=BlockedPasswords())
 
 
+def _member_gate(provider: Provider) -> MemberGate:
+    """How the API of « Mon compte » takes access tokens."""
+    grant_of = wiring.grant_gate(provider)
+
+    def admit(call: Call, scope: str) -> Bearer | Response:
+        found = grant_of(call, scope)
+        if isinstance(found, Response):
+            return found
+        grant, client_id = found
+        return Bearer(grant.account_id, grant.session_id, client_id)
+
+    return admit
+
+
 def _add_pages(app: Flask, parts: Parts) -> None:
     kit = parts.kit
     captcha = Guard(CaptchaPolicy(parts.settings.captcha))
@@ -134,8 +151,10 @@ def _add_pages(app: Flask, parts: Parts) -> None:
     app.register_blueprint(login_pages(kit, login))
     app.register_blueprint(enrolment_pages(enrolments))
     app.register_blueprint(activation_pages(enrolments))
+    services = wiring.AccountServices(parts.provider)
     app.register_blueprint(invitation_pages(enrolments))
-    app.register_blueprint(account_pages(kit, login))
+    app.register_blueprint(account_pages(Desk(kit, login, parts.passwords, services)))
+    app.register_blueprint(account_api(kit, gate=_member_gate(parts.provider)))
     app.register_blueprint(security_pages(kit, login))
     app.register_blueprint(alarm_pages(kit, login))
     app.register_blueprint(styleguide(kit, captcha))

@@ -14,6 +14,8 @@ from idp.core.clock import SystemClock
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy.orm import Session
+
     from idp.subjects.members import Member
     from idp.subjects.register_import import ImportOptions, ImportRefused, ImportReport, RegisterImporter
 
@@ -23,7 +25,7 @@ _OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 @click.group()
 def members() -> None:
-    """The register: import it, look at a member, invent one for tests."""
+    """The register: import it, look at a member, export or erase an account, invent members for tests."""
 
 
 @members.command("import")
@@ -81,6 +83,43 @@ def show(number: str, population: str | None, *, as_json: bool) -> None:
 
 
 @members.command()
+@click.argument("number")
+@click.option("--population", help="Which population, when two have the number.")
+def export(number: str, population: str | None) -> None:
+    """What is held about the account of the member with this number, as JSON; never a secret, nor its hash."""
+    from idp.housekeeping import export_account
+
+    with opened_database() as (settings, database), accidents_in_one_line():
+        with database.reading() as session:
+            member_id = _only_one(session, number, population)
+        found = export_account(settings, database, member_id, now=SystemClock().now())
+    if found is None:
+        click.echo("this member has no account", err=True)
+        sys.exit(1)
+    click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+
+
+@members.command()
+@click.argument("number")
+@click.option("--population", help="Which population, when two have the number.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(number: str, population: str | None, *, yes: bool) -> None:
+    """Erase the account of the member with this number, at once and for good; the register keeps the member."""
+    from idp.housekeeping import erase_accounts
+
+    with opened_database() as (settings, database), accidents_in_one_line():
+        with database.reading() as session:
+            member_id = _only_one(session, number, population)
+        if not yes:
+            click.confirm(f"Erase the account of member {number}? Nobody can bring it back", abort=True)
+        count = erase_accounts(settings, database, member_id, now=SystemClock().now())
+    if not count:
+        click.echo("this member has no account", err=True)
+        sys.exit(1)
+    click.echo("erased")
+
+
+@members.command()
 @click.argument("file", type=_OUTPUT)
 @click.option("--rows", type=click.IntRange(min=1), default=1000, show_default=True, help="How many members.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same file.")
@@ -90,6 +129,22 @@ def synthetic(file: Path, rows: int, seed: int) -> None:
 
     with accidents_in_one_line(), file.open("w", encoding="utf-8", newline="") as output:
         write_register(output, rows, seed=seed)
+
+
+def _only_one(session: "Session", number: str, population: str | None) -> str:
+    """The id of the one member meant; ends the command when there is none, or more than one."""
+    from idp.subjects import members as register
+    from idp.subjects.register_rows import POPULATIONS
+
+    populations = POPULATIONS if population is None else {population}
+    found = register.in_populations(session, populations, register.fold_member_number(number))
+    if not found:
+        click.echo("no member has this number", err=True)
+        sys.exit(1)
+    if len(found) > 1:
+        names = ", ".join(member.population for member in found)
+        raise click.UsageError(f"two members have this number: choose --population ({names})")
+    return found[0].id
 
 
 def _run(

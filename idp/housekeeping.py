@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from sqlalchemy.orm import Session
 
+from idp.account import data, erasure
 from idp.authenticators import authenticator_app, passkey_challenges, trusted_device
 from idp.captcha import service as captcha
 from idp.core import throttles
@@ -20,16 +22,19 @@ from idp.core.settings import Settings
 from idp.core.spaces import BadSpace, Spaces
 from idp.core.worker import Worker
 from idp.login import interaction
-from idp.oidc import client_rows, key_care, wiring
+from idp.oidc import backchannel, client_rows, key_care, wiring
 from idp.oidc.backchannel import logout_courier
 from idp.oidc.client_files import BadClient
 from idp.oidc.client_rows import Applied
+from idp.oidc.held import AccountServices
 from idp.oidc.key_schedule import Schedule
 from idp.oidc.provider import Provider
+from idp.sessions import credentials
 from idp.sessions import service as sessions
 from idp.subjects import accounts, address_changes, enrolments, invitations, letters, notices, one_time
 from idp.subjects.register_import import RegisterImporter
 from idp.subjects.register_rows import RowRules
+from idp.web import words
 
 
 class ApplyFailed(Exception):
@@ -48,6 +53,9 @@ def make_worker(settings: Settings, *, clock: Clock | None = None) -> Worker:
 
     def old_devices(session: Session, *, now: datetime) -> None:
         trusted_device.purge(session, rules=settings.trusted_device, now=now)
+
+    def closed_accounts(session: Session, *, now: datetime) -> None:
+        erasure.erase_due(session, vault=vault, spaces=spaces, issuer=settings.issuer, now=now)
 
     def signing_keys(*, now: datetime) -> None:
         key_care.keep(database, vault=vault, schedule=schedule, folder=settings.keys_dir, now=now)
@@ -71,6 +79,7 @@ def make_worker(settings: Settings, *, clock: Clock | None = None) -> Worker:
             captcha.purge,
             wiring.purge,
             old_devices,
+            closed_accounts,
         ),
         errands=(signing_keys,),
     )
@@ -112,6 +121,47 @@ def end_for_members(session: Session, member_ids: list[str], *, now: datetime) -
     """End the accounts of members who left, and have the services of their sessions told."""
     ended = accounts.end_for_members(session, member_ids, now=now)
     sessions.end_for_accounts(session, ended, now=now)
+
+
+def export_account(
+    settings: Settings, database: Database, member_id: str, *, now: datetime
+) -> dict[str, Any] | None:
+    """All that is held about the member's account, as its owner would download it; None when there is none."""
+    vault = Vault.from_root(settings.secret_key.get_secret_value())
+    provider = Provider(
+        settings=settings, vault=vault, database=database, spaces=Spaces.read(settings.spaces_dir)
+    )
+    # Clients are looked up as the web does it, which may note a change: a transaction, not a look.
+    with database.transaction() as session:
+        account = accounts.by_member(session, member_id)
+        if account is None:
+            return None
+        return data.document(
+            session,
+            account,
+            services=AccountServices(provider),
+            say=partial(words.say, language=words.SOURCE),
+            locale=words.SOURCE,
+            settings=settings,
+            now=now,
+        )
+
+
+def erase_accounts(settings: Settings, database: Database, member_id: str, *, now: datetime) -> int:
+    """Erase whatever account this member has or had; the services of its sessions are told. How many there were."""
+    vault = Vault.from_root(settings.secret_key.get_secret_value())
+    provider = Provider(
+        settings=settings, vault=vault, database=database, spaces=Spaces.read(settings.spaces_dir)
+    )
+    with database.transaction() as session:
+        found = accounts.of_member(session, member_id)
+        for account in found:
+            credentials.void(session, account, now=now)
+        while any(sessions.owes_news(session, account.id) for account in found):
+            backchannel.queue(session, provider=provider, now=now)
+        for account in found:
+            erasure.erase(session, account, now=now)
+    return len(found)
 
 
 def apply_clients(settings: Settings) -> Applied:

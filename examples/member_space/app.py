@@ -10,6 +10,7 @@ from examples.issuer import Issuer, IssuerUnavailable
 from examples.member_space import french, public
 from examples.member_space.data_client import DataUnavailable, MemberDataClient, NotAllowed, NotFound
 from examples.member_space.declarations import DeclarationPages
+from examples.member_space.devices import DevicePages
 from examples.member_space.member import MemberPages
 from examples.member_space.provider import Provider
 from examples.member_space.settings import Settings
@@ -50,6 +51,7 @@ def _add_pages(app: Flask, site: Site) -> None:
     app.register_blueprint(SignOutDesk(site).blueprint())
     app.register_blueprint(MemberPages(site, desk).blueprint())
     app.register_blueprint(DeclarationPages(site, desk).blueprint())
+    app.register_blueprint(DevicePages(site, desk).blueprint())
     app.add_url_rule("/health", "health", lambda: Response("ok\n", mimetype="text/plain"))
 
 

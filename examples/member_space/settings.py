@@ -31,7 +31,7 @@ DOORS = {
             "adherent",
             "Espace Adhérent",
             "espace-adherent",
-            f"{IDENTITY_SCOPE} member_data",
+            f"{IDENTITY_SCOPE} member_data account:devices",
             "Vos remboursements, votre contrat, votre carte, vos messages.",
         ),
         Door(

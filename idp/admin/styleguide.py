@@ -71,7 +71,13 @@ def _enter(visit: Visit) -> None:
 
 def _components(visit: Visit, captcha: Guard) -> Response:
     today = visit.now.date()
-    device = {"id": "one", "name": visit.device_name, "last_used": today, "until": today + TRUSTED_FOR}
+    device = {
+        "id": "one",
+        "name": visit.device_name,
+        "first_used": today,
+        "last_used": today,
+        "until": today + TRUSTED_FOR,
+    }
     return visit.page(
         "admin/styleguide.html",
         spaces=list(visit.kit.spaces),

@@ -98,9 +98,23 @@ ABOUT: dict[Kind, About] = {
         "To the account's address, after « Ce n'était pas moi » or the help desk blocked it.",
         {"recover_url": "/mot-de-passe-oublie"},
     ),
+    Kind.ADDRESS_TAKEN: About(
+        "address taken",
+        "To an address that is to become an account's and is another account's already: nothing changes.",
+    ),
+    Kind.ADDRESS_CHANGED: About(
+        "address changed",
+        "To the account's new address, once it has replaced the former one.",
+        {"undo_until": "2026-03-15T13:05:00+00:00"},
+    ),
+    Kind.ACCOUNT_CLOSING: About(
+        "closing",
+        "To the account's address, when its owner closes it: until when it can be kept.",
+        {"closes_on": "2026-03-26T13:05:00+00:00"},
+    ),
     Kind.ACCOUNT_CLOSED: About(
         "closed",
-        "To the account's last address, when its owner closed it.",
+        "To the account's last address, when it is erased: its owner closed it and did not come back.",
         {"enrol_url": "/inscription"},
     ),
     Kind.TERMS_CHANGED: About(
@@ -141,6 +155,7 @@ VALUES = {
     "minutes": "How many minutes link and code are good.",
     "time": "When it happened: a day and an hour, in Paris.",
     "until": "The last day of a trusted device or of an invitation.",
+    "closes_on": "The day on which a closing account is erased.",
     "undo_until": "Until when the change of address can be undone: a day and an hour, in Paris.",
     "given_name": "The given name of the account's owner, whom it greets: two members may share a mailbox.",
     "device": "The browser from which it was done, such as « Chrome sur Android ».",

@@ -45,6 +45,9 @@ class Kind(StrEnum):
     ADDRESS_NEW = "address-new"
     ADDRESS_OLD = "address-old"
     ACCOUNT_BLOCKED = "account-blocked"
+    ADDRESS_TAKEN = "address-taken"
+    ADDRESS_CHANGED = "address-changed"
+    ACCOUNT_CLOSING = "account-closing"
     ACCOUNT_CLOSED = "account-closed"
     TERMS_CHANGED = "terms-changed"
     INVITATION = "invitation"
@@ -92,6 +95,7 @@ NEEDED: dict[Kind, frozenset[str]] = {
     Kind.PASSWORD_CHANGED: frozenset({"not_me_url"}),
     Kind.ADDRESS_NEW: frozenset({"link", "code", "hours"}),
     Kind.ADDRESS_OLD: frozenset({"new_address", "undo_until", "not_me_url"}),
+    Kind.ACCOUNT_CLOSING: frozenset({"closes_on", "sign_in_url"}),
     Kind.TERMS_CHANGED: frozenset({"terms_url", "terms_version", "terms_date"}),
     Kind.INVITATION: frozenset({"link", "until"}),
     Kind.AUTHENTICATOR_ADDED: frozenset({"authenticator"}),
@@ -100,7 +104,7 @@ NEEDED: dict[Kind, frozenset[str]] = {
 }
 LINKS = frozenset({"link", "sign_in_url", "recover_url", "not_me_url", "enrol_url", "terms_url"})
 # Values that are written out when they are ISO 8601: as a day, or as a day and an hour.
-DAYS = frozenset({"until", "terms_date"})
+DAYS = frozenset({"until", "terms_date", "closes_on"})
 INSTANTS = frozenset({"time", "undo_until"})
 # What a caller leaves out is left out of the mail, but for these two.
 DEFAULTS = {"hours": "24", "minutes": "10"}

@@ -76,6 +76,8 @@ class OutboxMessage(Base):
     kind: Mapped[str] = mapped_column(Text)
     space: Mapped[str] = mapped_column(Text)
     locale: Mapped[str] = mapped_column(Text)
+    # Whose mail it is, so that they can be told what was sent; a mailbox may be shared, an account is not.
+    account_id: Mapped[str | None] = mapped_column(Text, index=True)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     state: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -133,6 +135,7 @@ def enqueue(
     space: str,
     locale: str,
     expires_at: datetime | None = None,
+    account_id: str | None = None,
 ) -> int | None:
     """Queue one mail in the caller's transaction; its number, or None when this cause has its mail already.
 
@@ -151,6 +154,7 @@ def enqueue(
         space=space,
         locale=locale,
         expires_at=expires_at,
+        account_id=account_id,
     )
 
 
@@ -167,6 +171,7 @@ def put(
     locale: str,
     lane: str = "",
     expires_at: datetime | None = None,
+    account_id: str | None = None,
 ) -> int | None:
     """Queue one delivery in the caller's transaction; its number, or None when this cause has its own already."""
     row = (
@@ -178,6 +183,7 @@ def put(
             kind=str(kind),
             space=space,
             locale=locale,
+            account_id=account_id,
             sealed=vault.seal(PURPOSE, json.dumps(contents).encode(), bound_to=cause),
             state=State.QUEUED.value,
             created_at=now,
@@ -189,6 +195,33 @@ def put(
         .returning(OutboxMessage.id)
     )
     return session.execute(row).scalar_one_or_none()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A mail of the last 30 days, as its reader may know of it."""
+
+    kind: str
+    at: datetime
+    state: str
+
+
+def told_to(session: Session, account_id: str) -> list[Told]:
+    """The mails that this account's owner was written and that are still remembered, the newest first."""
+    mails = (
+        select(OutboxMessage.kind, OutboxMessage.created_at, OutboxMessage.state)
+        .where(OutboxMessage.account_id == account_id)
+        .order_by(OutboxMessage.id.desc())
+    )
+    return [Told(row.kind, row.created_at, row.state) for row in session.execute(mails)]
+
+
+def forget_owner(session: Session, account_id: str) -> None:
+    """Let nothing lead any more from this account to its mails; those that still wait are sent."""
+    session.execute(
+        update(OutboxMessage).where(OutboxMessage.account_id == account_id).values(account_id=None),
+        execution_options=_PLAIN,
+    )
 
 
 def contents_of(vault: Vault, claim: Claim | OutboxMessage) -> dict[str, Any]:

@@ -135,6 +135,17 @@ class TrustedDevice(Section):
     """Wrong passwords a trusted device may try before it counts as a stranger."""
 
 
+class MyAccount(Section):
+    """« Mon compte »."""
+
+    closing_grace: Duration = timedelta(days=14)
+    """How long an account that its owner closed can still be kept, by signing in; after that it is erased."""
+    address_lifetime: Duration = timedelta(hours=24)
+    """How long the link and the code that validate a new address are good."""
+    address_changes_per_day: Annotated[int, Field(ge=1)] = 5
+    """How many changes of address one account may begin in a day."""
+
+
 class Oidc(Section):
     """Tokens and keys."""
 
@@ -233,6 +244,7 @@ class Settings(Section):
     enrolment: Enrolment = Enrolment()
     sign_in: SignIn = SignIn()
     trusted_device: TrustedDevice = TrustedDevice()
+    account: MyAccount = MyAccount()
     oidc: Oidc = Oidc()
     registration: Registration = Registration()
     server: Server = Server()

@@ -26,33 +26,32 @@ class Rule:
 
     name: StepName
 
-    def needed(self, facts: Facts) -> bool:
+    def needed(self, facts: Facts) -> bool:  # noqa: PLR0911 (one line a step)
         """Whether these facts make the step necessary."""
         match self.name:
             case StepName.PASSWORD:
-                due = not facts.is_known
+                return not facts.is_known
             case StepName.CHOOSER:
-                due = facts.choice_pending
+                return facts.choice_pending
             case StepName.ACTIVATION:
-                due = facts.activation_pending
+                return facts.activation_pending
             case StepName.APP:
                 # Not the mailed code of a session from before the app: the app stands in its place.
                 given = facts.recovery_code or facts.is_strong
-                due = facts.asks_own_device and not given and _asks_second_step(facts)
+                return facts.asks_own_device and not given and _asks_second_step(facts)
             case StepName.MAIL_CODE:
-                is_missing = not facts.asks_own_device and not facts.has_second_step
-                due = is_missing and _asks_second_step(facts)
+                due = not facts.asks_own_device and not facts.has_second_step
+                return due and _asks_second_step(facts)
             case StepName.ALARM:
-                due = facts.alarm
+                return facts.alarm
             case StepName.STRONG_SETUP:
-                due = facts.strong_demanded and not facts.is_strong
+                return facts.strong_demanded and not facts.is_strong
             case StepName.TERMS:
-                due = facts.terms_due
+                return facts.terms_due
             case StepName.TRUST:
                 # Nobody who must use a device of their own each time is asked whether a code may be spared.
                 is_code = facts.has_second_step and not facts.passkey and not facts.strong_demanded
-                due = is_code and not facts.device_trusted and not facts.trust_answered
-        return due
+                return is_code and not facts.device_trusted and not facts.trust_answered
 
 
 def _asks_second_step(facts: Facts) -> bool:

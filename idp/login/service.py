@@ -42,6 +42,7 @@ KNOWN_FOR = timedelta(days=90)
 # Inside this time a sensitive change does not ask for the second step again.
 SECOND_STEP_FRESH_FOR = timedelta(minutes=5)
 RESUME = "/oauth2/authorize/suite"
+KEEP = "/connexion/fermeture"
 
 
 class Shortfall(StrEnum):
@@ -153,6 +154,16 @@ def live_session(visit: Visit) -> LiveSession | None:
     return sessions.by_secret(visit.session, secret, space=visit.space, now=visit.now)
 
 
+def own_session(visit: Visit) -> LiveSession | None:
+    """The live session of this browser by the limits of the space it was opened in, which becomes the visit's."""
+    secret = visit.cookie(SESSION)
+    if secret is None:
+        return None
+    opened_in = sessions.space_of(visit.session, secret) or ""
+    visit.space = visit.kit.spaces.get(opened_in) or visit.space
+    return live_session(visit)
+
+
 def is_enough(live: LiveSession | None, demand: Demand, *, now: datetime) -> Shortfall | None:
     """Whether a session answers a demand as it is; None when it does."""
     if live is None or demand.reauthenticate:
@@ -259,6 +270,9 @@ def _complete(visit: Visit, interaction: Interaction, account: Account) -> Respo
         # No way of signing in leads around it, nor one that forgot to look.
         interaction.alarm_since = account.alarm_at
         return visit.see_other(url_of(StepName.ALARM, interaction))
+    if account.closes_at is not None:
+        # Whatever the way in, nothing opens before its owner said whether the account is kept.
+        return visit.see_other(f"{KEEP}?i={interaction.id}")
     if interaction.session_id is None:
         interaction.session_id = _open_or_strengthen(visit, interaction, account)
     elif not _is_still_here(visit, interaction.session_id):

@@ -4,10 +4,10 @@ from flask import Blueprint, Response
 
 from idp.core.errors import Problem
 from idp.login import interaction as interactions
-from idp.login import passkeys, proof, way_on
+from idp.login import keeping, passkeys, proof, way_on
 from idp.login.interaction import Interaction
 from idp.login.journey import StepName, next_step
-from idp.login.service import RESUME, Login, default_demand, url_of
+from idp.login.service import KEEP, RESUME, Login, default_demand, url_of
 from idp.login.steps import strong_setup
 from idp.web.kit import Kit, Visit
 
@@ -21,6 +21,7 @@ def blueprint(kit: Kit, login: Login) -> Blueprint:
     pages = Blueprint("login", __name__)
     kit.add_page(pages, "/connexion", views.step)
     kit.add_page(pages, "/connexion/<step>", views.step)
+    kit.add_page(pages, KEEP, views.keep)
     kit.add_page(pages, "/connexion/<step>/renvoyer", views.resend, post=True)
     kit.add_page(pages, "/connexion/cle", views.passkey, post=True)
     kit.add_page(pages, "/connexion/cle/options", views.passkey_options, post=True)
@@ -89,6 +90,13 @@ class _Views:
         if next_step(interaction.facts) is not StepName.STRONG_SETUP:
             raise Problem("P-6403", detail="no passkey is asked for here")
         return strong_setup.key_options(visit, interaction)
+
+    def keep(self, visit: Visit) -> Response:
+        """Whether an account that its owner closed is kept: asked once everything else is proved."""
+        interaction = _interaction(visit)
+        if next_step(interaction.facts) is not None:
+            return self._login.advance(visit, interaction)
+        return keeping.page(visit, interaction, self._login)
 
     def cancel(self, visit: Visit) -> Response:
         """Back to the service that asked, with `access_denied` (RFC 6749 section 4.1.2.1)."""

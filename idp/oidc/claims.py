@@ -20,9 +20,9 @@ BY_SCOPE: dict[str, tuple[str, ...]] = {
     "member": ("member_number", "population", "space"),
 }
 OFFLINE = "offline_access"
-SCOPES = (*BY_SCOPE, MEMBER_DATA, OFFLINE)
-# Reserved for the member's own devices: no service gets it in its own name.
+# The member's own trusted devices: for the mutual's own spaces only, and no service gets it in its own name.
 DEVICES = "account:devices"
+SCOPES = (*BY_SCOPE, MEMBER_DATA, DEVICES, OFFLINE)
 # What services may do here in their own name; no member's token ever carries them.
 SERVICE_SCOPES = ("admin:read", "admin:write", "helpdesk")
 # Claims about the sign-in itself; every ID token carries them.

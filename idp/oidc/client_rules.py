@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from idp.core.spaces import Spaces
 from idp.oidc import addresses, client_jwks
-from idp.oidc.claims import SERVICE_SCOPES
+from idp.oidc.claims import DEVICES, SERVICE_SCOPES
 from idp.oidc.client_jwks import Fault
 from idp.oidc.client_jwts import STRONG_ALGORITHMS, AssertionAlgorithm
 from idp.oidc.clients import Client
@@ -138,6 +138,8 @@ def _allowed(client: Client) -> list[str]:
 
 
 def _of_scopes(client: Client) -> Iterator[Fault]:
+    if DEVICES in client.scopes and not client.first_party:
+        yield Fault(("scope",), f"must not hold {DEVICES}: it is for the mutual's own spaces (first_party)")
     for scope in SERVICE_SCOPES:
         if scope in client.scopes and "client_credentials" not in client.grant_types:
             yield Fault(("scope",), f"must not hold {scope}: it is for services (grant client_credentials)")

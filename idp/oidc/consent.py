@@ -24,6 +24,7 @@ OF_SCOPE = {
     claims.MEMBER_DATA: N_(
         "Vos remboursements, votre contrat, votre carte, vos devis, vos messages et vos documents"
     ),
+    claims.DEVICES: N_("Vos appareils de confiance : les voir et les retirer"),
     claims.OFFLINE: N_("Garder cet accès après votre déconnexion, sans que vous soyez là"),
 }
 OF_CLAIM = {

@@ -19,8 +19,9 @@ from idp.oidc.discovery import Document
 from idp.oidc.openapi_schemas import TEXT, Schema
 
 PATH = "/openapi.json"
-# The administration stands beside this package: its addresses are the outer interface, and its tests hold them.
+# These stand beside this package: their addresses are the outer interface, and their tests hold them.
 ADMIN = "/admin/api/v1"
+DEVICES = "/api/v1/account/devices"
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
@@ -53,7 +54,13 @@ def document(settings: Settings) -> Schema:
             "end_session endpoints that browsers are sent to, are not described here.",
         },
         "servers": [{"url": settings.issuer}],
-        "paths": {**_for_clients(), **_registration(settings), **_documents(), **_administration()},
+        "paths": {
+            **_for_clients(),
+            **_registration(settings),
+            **_documents(),
+            **_account(),
+            **_administration(),
+        },
         "components": {
             "schemas": openapi_schemas.components(),
             "securitySchemes": {
@@ -155,6 +162,42 @@ def _documents() -> Schema:
         discovery.OPENID_CONFIGURATION: described,
         discovery.AUTHORIZATION_SERVER: _get("authorizationServer", "The same (RFC 8414).", gives="Metadata"),
         discovery.JWKS: _get("jwks", "The public keys; keep them an hour at most.", gives="Jwks"),
+    }
+
+
+def _account() -> Schema:
+    needs = "Needs the scope account:devices, in a token of the member."
+    refusals = {
+        "401": _refusal("No token, or one that does not count.", challenge=True),
+        "403": _refusal("The token has not the scope account:devices.", challenge=True),
+        "429": _refusal("Too many calls for this account: wait as Retry-After says."),
+        "default": _refusal("The request failed; error_description holds the number of the page of errors."),
+    }
+    device = {"name": "device_id", "in": "path", "required": True, "schema": TEXT}
+    return {
+        DEVICES: {
+            "get": {
+                "operationId": "listDevices",
+                "summary": f"The member's trusted devices, the last used first. {needs}",
+                "security": _BY_TOKEN,
+                "parameters": [_DPOP],
+                "responses": {"200": _answer("The devices.", "Devices"), **refusals},
+            }
+        },
+        f"{DEVICES}/{{device_id}}": {
+            "parameters": [device],
+            "delete": {
+                "operationId": "revokeDevice",
+                "summary": f"End the trust in a device, and the other sessions that it opened. {needs}",
+                "security": _BY_TOKEN,
+                "parameters": [_DPOP],
+                "responses": {
+                    "204": {"description": "It is trusted no more."},
+                    "404": _refusal("The member has no such device."),
+                    **refusals,
+                },
+            },
+        },
     }
 
 

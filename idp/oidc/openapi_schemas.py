@@ -67,6 +67,7 @@ def components() -> dict[str, Schema]:
         "Jwks": closed({"keys": {"type": "array", "items": _jwk()}}, "keys"),
         "Metadata": _metadata(),
         "Configuration": {"type": "object", "required": ["hash", "issuer", "settings", "policies", "spaces"]},
+        "Devices": {"type": "array", "items": _device()},
         "Keys": closed({"keys": {"type": "array", "items": {"type": "object"}}}, "keys"),
     }
 
@@ -187,6 +188,13 @@ def _registered_client() -> Schema:
     }
     required = ["client_id", "registration_access_token", "registration_client_uri"]
     return {"type": "object", "properties": told, "required": required}
+
+
+def _device() -> Schema:
+    at: Schema = {"type": "string", "format": "date-time"}
+    members = {"id": TEXT, "name": TEXT, "created_at": at, "last_used_at": at, "expires_at": at}
+    current: Schema = {"type": "boolean", "description": "whether the token's session was opened on it"}
+    return closed({**members, "current": current}, *members, "current")
 
 
 def _jwk() -> Schema:

@@ -229,6 +229,8 @@ def _may_ask(client: Client, scope: str) -> bool:
     if scope in claims.SERVICE_SCOPES:
         # What a service may do in its own name is nothing that a member's token may carry.
         return False
+    if scope == claims.DEVICES and not client.first_party:
+        return False
     if scope == claims.OFFLINE and "refresh_token" not in client.grant_types:
         return False
     return scope in client.scopes

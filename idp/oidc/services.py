@@ -13,7 +13,7 @@ from idp.oidc.keys import KeyRing
 from idp.oidc.provider import Provider
 
 # Scopes that speak of a member: nobody is signed in here.
-_OF_MEMBERS = frozenset({*claims.SCOPES, claims.DEVICES})
+_OF_MEMBERS = frozenset(claims.SCOPES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,14 +19,18 @@ from idp.oidc import (
     used_once,
     userinfo,
 )
-from idp.oidc.bearer import TokenRefusal
+from idp.oidc.bearer import Access, TokenRefusal
 from idp.oidc.frontmost import Frontmost
+from idp.oidc.grants import LiveGrant
+from idp.oidc.held import AccountServices
 from idp.oidc.key_schedule import Schedule
 from idp.oidc.provider import Provider
 from idp.oidc.views import blueprint, endpoints
 from idp.web.kit import Call
 
-__all__ = ["blueprint", "endpoints", "front", "gate", "key_facts", "purge"]
+__all__ = [
+    "AccountServices", "blueprint", "endpoints", "front", "gate", "grant_gate", "key_facts", "purge",
+]  # fmt: skip
 
 
 def front(app: Flask, provider: Provider, clock: Clock | None = None) -> None:
@@ -39,30 +43,51 @@ def front(app: Flask, provider: Provider, clock: Clock | None = None) -> None:
 
 
 def gate(provider: Provider) -> Callable[[Call, str], str | Response]:
-    """How other endpoints of ours take access tokens: the client that presents one, or the refusal."""
+    """How endpoints for services take access tokens: the client that presents one, or the refusal."""
 
     def admit(call: Call, scope: str) -> str | Response:
-        given = bearer.presented(call.request)
-        if isinstance(given, TokenRefusal):
-            return userinfo.refused(given, scope)
-        access = bearer.accept(
-            call.session,
-            given,
-            method=call.request.method,
-            path=call.request.path,
-            scope=scope,
-            provider=provider,
-            snapshot=provider.snapshot(call.session, now=call.now),
-            now=call.now,
-        )
-        if isinstance(access, TokenRefusal):
-            return userinfo.refused(access, scope)
+        access = _access(provider, call, scope)
+        if isinstance(access, Response):
+            return access
         # A member's token never carries such a scope; should it ever, it opens nothing here.
         return (
             access.client.client_id if access.grant is None else userinfo.refused(TokenRefusal.SCOPE, scope)
         )
 
     return admit
+
+
+def grant_gate(provider: Provider) -> Callable[[Call, str], tuple[LiveGrant, str] | Response]:
+    """How endpoints for a member's client take access tokens: the grant and its client, or the refusal."""
+
+    def admit(call: Call, scope: str) -> tuple[LiveGrant, str] | Response:
+        access = _access(provider, call, scope)
+        if isinstance(access, Response):
+            return access
+        # What the client's file lost, or a third party holds by whatever way, opens nothing.
+        is_allowed = access.client.first_party and scope in access.client.scopes
+        if access.grant is None or not is_allowed:
+            return userinfo.refused(TokenRefusal.SCOPE, scope)
+        return access.grant, access.client.client_id
+
+    return admit
+
+
+def _access(provider: Provider, call: Call, scope: str) -> Access | Response:
+    given = bearer.presented(call.request)
+    if isinstance(given, TokenRefusal):
+        return userinfo.refused(given, scope)
+    access = bearer.accept(
+        call.session,
+        given,
+        method=call.request.method,
+        path=call.request.path,
+        scope=scope,
+        provider=provider,
+        snapshot=provider.snapshot(call.session, now=call.now),
+        now=call.now,
+    )
+    return userinfo.refused(access, scope) if isinstance(access, TokenRefusal) else access
 
 
 def key_facts(provider: Provider) -> Callable[[Session, datetime], list[dict[str, str | int | None]]]:

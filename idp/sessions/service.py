@@ -150,6 +150,30 @@ def by_secret(session: Session, secret: str, *, space: Space, now: datetime) -> 
     )
 
 
+def space_of(session: Session, secret: str) -> str | None:
+    """The name of the space in which a cookie's session was opened, live or over."""
+    opened = select(SessionRow.space).where(SessionRow.secret_hash == secrets.fingerprint(secret))
+    return session.execute(opened).scalar_one_or_none()
+
+
+def of_account(session: Session, account: Account, *, now: datetime) -> Sequence[SessionRow]:
+    """The sessions of this account that have not ended, the last seen first.
+
+    One that was idle too long for its browser is among them: services may still hold tokens of it.
+    """
+    open_ones = (
+        select(SessionRow)
+        .where(
+            SessionRow.account_id == account.id,
+            SessionRow.epoch == account.epoch,
+            SessionRow.ended_at.is_(None),
+            SessionRow.expires_at > now,
+        )
+        .order_by(SessionRow.last_seen_at.desc(), SessionRow.id)
+    )
+    return session.execute(open_ones).scalars().all()
+
+
 def by_sid(session: Session, sid: str, *, now: datetime) -> LiveSession | None:
     """The session that tokens name, when it has not ended (idle time is the browser's, not the tokens')."""
     row = session.execute(_LIVE.where(SessionRow.sid == sid, SessionRow.expires_at > now)).one_or_none()
@@ -241,6 +265,29 @@ def end(session: Session, row_id: str, *, now: datetime) -> bool:
         .execution_options(synchronize_session=False)
     )
     return session.execute(ended).scalar_one_or_none() is not None
+
+
+def end_own(session: Session, row_id: str, *, account_id: str, now: datetime) -> bool:
+    """End one session of this account and of no other; whether it was alive until now."""
+    ended = (
+        update(SessionRow)
+        .where(SessionRow.id == row_id, SessionRow.account_id == account_id, SessionRow.ended_at.is_(None))
+        .values(ended_at=now)
+        .returning(SessionRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(ended).scalar_one_or_none() is not None
+
+
+def device_of(session: Session, row_id: str) -> str | None:
+    """The trusted device by which a session was opened, or which was trusted in it."""
+    return session.execute(select(SessionRow.device_id).where(SessionRow.id == row_id)).scalar_one_or_none()
+
+
+def owes_news(session: Session, account_id: str) -> bool:
+    """Whether services are still to be told of an ended session of this account."""
+    untold = select(SessionRow.id).where(SessionRow.account_id == account_id, _UNTOLD)
+    return session.execute(untold.limit(1)).first() is not None
 
 
 def end_for_device(session: Session, device_id: str, *, now: datetime, but: str | None = None) -> None:

@@ -60,6 +60,13 @@ class Account(Base):
     terms_space: Mapped[str | None] = mapped_column(Text)
     """The space whose terms these are; None: nobody wrote it down, they count for whichever is entered."""
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closes_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When it is erased, once its owner closed it; until then they may still keep it."""
+
+
+_CLOSING = Account.closes_at.is_not(None)
+# A short index over the few that are closing, however many accounts there are.
+Index("ix_account_closes_at", Account.closes_at, sqlite_where=_CLOSING, postgresql_where=_CLOSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,14 @@ def by_id(session: Session, account_id: str) -> Account | None:
     """The account, when neither it nor its member has ended."""
     return session.execute(
         select(Account).join(Member).where(Account.id == account_id, *_active())
+    ).scalar_one_or_none()
+
+
+def hold(session: Session, account_id: str) -> Account | None:
+    """The account as the database has it now; nobody else changes it before this transaction ends."""
+    held = select(Account).join(Member).where(Account.id == account_id, *_active())
+    return session.execute(
+        held.with_for_update(of=Account).execution_options(populate_existing=True)
     ).scalar_one_or_none()
 
 
@@ -253,6 +268,39 @@ def is_taken(session: Session, address: str, *, but: str, mates: frozenset[str] 
 def rest_second_step(session: Session, account_id: str, *, until: datetime) -> None:
     """Let the second step of this account rest (too many wrong codes)."""
     session.execute(update(Account).where(Account.id == account_id).values(second_step_rests_until=until))
+
+
+def close(session: Session, account_id: str, *, closes_at: datetime) -> None:
+    """Have the account erased at that instant, unless its owner keeps it before."""
+    session.execute(update(Account).where(Account.id == account_id).values(closes_at=closes_at))
+
+
+def keep(session: Session, account_id: str, *, now: datetime) -> bool:
+    """Keep an account that was closing; False when it was too late. One UPDATE decides against the erasure."""
+    kept = (
+        update(Account)
+        .where(Account.id == account_id, Account.closes_at > now)
+        .values(closes_at=None, updated_at=now)
+        .returning(Account.id)
+    )
+    return session.execute(kept).scalar_one_or_none() is not None
+
+
+def to_erase(session: Session, *, now: datetime, limit: int) -> list[str]:
+    """Accounts whose time to be kept is over, up to `limit` of them, for this transaction alone."""
+    over = (
+        select(Account.id)
+        .where(Account.closes_at <= now)
+        .order_by(Account.closes_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list(session.execute(over).scalars())
+
+
+def of_member(session: Session, member_id: str) -> list[Account]:
+    """Every account that this member ever had and that was not erased."""
+    return list(session.execute(select(Account).where(Account.member_id == member_id)).scalars())
 
 
 def end_for_members(session: Session, member_ids: list[str], *, now: datetime) -> list[str]:

@@ -163,6 +163,35 @@ def was_undone(session: Session, account_id: str, *, since: datetime) -> bool:
     return session.execute(undone.limit(1)).first() is not None
 
 
+def pending_of(session: Session, account: Account, *, now: datetime) -> AddressChange | None:
+    """The change that this account's owner began in « Mon compte » and that may still take effect."""
+    found = session.execute(
+        select(AddressChange)
+        .where(
+            AddressChange.account_id == account.id,
+            AddressChange.epoch == account.epoch,
+            AddressChange.origin == Origin.ACCOUNT,
+            AddressChange.done_at.is_(None),
+            AddressChange.refused_at.is_(None),
+            AddressChange.expires_at > now,
+        )
+        .order_by(AddressChange.created_at.desc())
+        .limit(1)
+    )
+    return found.scalar_one_or_none()
+
+
+def of_account(session: Session, account_id: str) -> list[AddressChange]:
+    """Every change of this account that is still kept, the newest first."""
+    return list(
+        session.execute(
+            select(AddressChange)
+            .where(AddressChange.account_id == account_id)
+            .order_by(AddressChange.created_at.desc())
+        ).scalars()
+    )
+
+
 def purge(session: Session, *, now: datetime) -> None:
     """Drop changes that ended more than 30 days ago."""
     session.execute(delete(AddressChange).where(AddressChange.expires_at <= now - KEPT_AFTER_EXPIRY))

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 MACHINES = (
     "/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke", "/oauth2/introspect", "/oauth2/par",
-    "/oauth2/register", "/oauth2/jwks.json", "/.well-known/", "/captcha/altcha", "/admin/api/",
+    "/oauth2/register", "/oauth2/jwks.json", "/.well-known/", "/captcha/altcha", "/admin/api/", "/api/",
 )  # fmt: skip
 OF_STATUS = {
     400: "P-4000",

@@ -143,8 +143,11 @@ class Visit(Call):
         expires_at: datetime | None = None,
         context: Mapping[str, str] | None = None,
         locale: str | None = None,
+        account_id: str | None = None,
     ) -> int | None:
         """Queue a mail in this request's transaction, with the space's look; once for one cause.
+
+        `account_id`: the account whose owner it is meant for, who may look it up among what was sent.
 
         In the language of the visit, unless its reader may be somebody else: then `locale` is theirs.
         """
@@ -160,6 +163,7 @@ class Visit(Call):
             space=self.space.name,
             locale=locale,
             expires_at=expires_at,
+            account_id=account_id,
         )
 
     def _mail_context(self, context: Mapping[str, str], locale: str) -> dict[str, str]:
@@ -167,10 +171,12 @@ class Visit(Call):
         return {**about, "device": browser.name_in(locale, about["device"])}
 
     def audit(self, event: str, account_id: str | None = None, **facts: str | int | bool) -> None:
-        """Record a security event in this request's transaction."""
-        audit.record(
-            self.session, now=self.now, event=event, account_id=account_id, network=self.network, **facts
-        )
+        """Record a security event in this request's transaction, with the network and, of an account, the browser."""
+        seen = {"network": self.network}
+        if account_id is not None:
+            # For the account's own history: its owner recognises the browser.
+            seen["browser"] = self.device_name
+        audit.record(self.session, now=self.now, event=event, account_id=account_id, **{**seen, **facts})
 
     def send_forms_to(self, url: str) -> None:
         """Let this page's forms end in a redirect to the origin of a validated address (CSP form-action)."""
@@ -230,8 +236,9 @@ class Kit:
     def add_page(self, pages: Blueprint, rule: str, view: View, *, post: bool | None = None) -> None:
         """Give a page its address: for GET and POST, or for one of them (`post` True or False)."""
         methods = {None: ["GET", "POST"], True: ["POST"], False: ["GET"]}[post]
-        name = getattr(view, "__name__", "page")
-        pages.add_url_rule(rule, endpoint=f"{name}:{rule}", view_func=self.visit(view), methods=methods)
+        # Flask takes no dot in the name of an endpoint.
+        name = f"{getattr(view, '__name__', 'page')}:{rule}".replace(".", "-")
+        pages.add_url_rule(rule, endpoint=name, view_func=self.visit(view), methods=methods)
 
     def limit_pages(self, pages: Blueprint) -> None:
         """Limit what one network may ask of these pages at the edge; exact budgets are counted in the database."""

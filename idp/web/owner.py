@@ -6,6 +6,7 @@ credentials, to a page that says what the mail was about.
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
 from idp.core.mail_templates import Kind
 from idp.subjects import accounts, address_changes, emails, notices
@@ -41,8 +42,11 @@ def warn(
     # The name says to which of two who share a mailbox it speaks; what goes elsewhere tells nobody's.
     named = {} if recipient else {"given_name": accounts.given_name(visit.session, account)}
     to, locale, values = recipient or account.email, locale or account.locale, {**named, **(context or {})}
+    mail = partial(
+        visit.mail, kind, to, cause=cause, expires_at=expires_at, locale=locale, account_id=account.id
+    )
     if kind in WITHOUT_LINK:
-        return visit.mail(kind, to, cause=cause, expires_at=expires_at, context=values, locale=locale)
+        return mail(context=values)
     notice, token = notices.begin(
         visit.session,
         account,
@@ -55,7 +59,7 @@ def warn(
         change_id=change_id,
     )
     values["not_me_url"] = visit.kit.settings.issuer + notices.PATH + token
-    number = visit.mail(kind, to, cause=cause, expires_at=expires_at, context=values, locale=locale)
+    number = mail(context=values)
     if number is None:
         notices.drop(visit.session, notice)
     return number

@@ -44,12 +44,12 @@ def duration(context: Context, seconds: float) -> str:
 
 
 @pass_context
-def moment(context: Context, value: datetime) -> str:
-    """A day and an hour in words."""
-    return words.moment(value, context["locale"])
-
-
-@pass_context
 def day(context: Context, value: date) -> str:
     """A date in words."""
     return words.day(value, context["locale"])
+
+
+@pass_context
+def moment(context: Context, value: datetime) -> str:
+    """A day and an hour, in Paris."""
+    return words.moment(value, context["locale"])

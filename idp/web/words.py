@@ -95,7 +95,9 @@ def moment(value: datetime, language: str) -> str:
 
 
 def day(value: date, language: str) -> str:
-    """A date as one writes it in a letter: « 1er mars 2026 », "1 March 2026"."""
+    """A date as one writes it in a letter: « 1er mars 2026 », "1 March 2026"; an instant counts as its day in Paris."""
+    if isinstance(value, datetime):
+        value = value.astimezone(ZONE).date()
     pattern = "d'er' MMMM y" if language == SOURCE and value.day == 1 else "d MMMM y"
     written = format_date(value, pattern, locale=_BABEL[language])
     return spaced(written) if language == SOURCE else written

@@ -226,7 +226,7 @@ def test_a_forged_cookie_harms_the_real_device_in_nothing(trusted, open_browser,
 
 def test_a_removed_device_needs_the_code_again(trusted, member):
     give_password(trusted, member)
-    page = trusted.get("/compte")
+    page = trusted.get("/compte/appareils")
     assert "Firefox" in page.words
     assert "cet appareil" in page.words
 
@@ -241,7 +241,7 @@ def test_removing_a_device_ends_the_sessions_that_it_opened(open_browser, truste
     give_password(trusted, member)
     phone = open_browser(agent=CHROME, **OTHER)
     sign_in(phone, mailbox, member)
-    phone.get("/compte")
+    phone.get("/compte/appareils")
 
     phone.press("Tout supprimer")
 

@@ -53,6 +53,9 @@ class SigningKey:
         return jwt.PyJWS().encode(payload, self.private, algorithm=self.algorithm, headers=headers)
 
 
+DEVICES = "/api/v1/account/devices"
+
+
 @dataclass
 class TinyProvider:
     """Start it with `with`; tests read the counters and plant trouble in the other fields."""
@@ -70,6 +73,7 @@ class TinyProvider:
     userinfo_changes: dict = field(default_factory=dict)
     statuses: dict[str, int] = field(default_factory=dict)
     bodies: dict[str, bytes] = field(default_factory=dict)
+    devices: list[dict] = field(default_factory=list)
     calls: Counter = field(default_factory=Counter)
     requests: list[dict] = field(default_factory=list)
 
@@ -139,6 +143,8 @@ class TinyProvider:
         }
         for path, view in routes.items():
             app.add_url_rule(path, path, view, methods=["GET", "POST"])
+        app.add_url_rule(DEVICES, "devices", lambda: jsonify(self.devices))
+        app.add_url_rule(f"{DEVICES}/<name>", "device", self._revoke_device, methods=["DELETE"])
         app.before_request(self._trouble)
         return app
 
@@ -216,6 +222,13 @@ class TinyProvider:
 
     def _userinfo(self) -> Response:
         return jsonify(self.member | self.userinfo_changes)
+
+    def _revoke_device(self, name: str) -> Response | tuple[Response, int]:
+        left = [device for device in self.devices if device["id"] != name]
+        if len(left) == len(self.devices):
+            return jsonify(error="invalid_request"), 404
+        self.devices = left
+        return Response(status=204)
 
     def _end_session(self) -> Response:
         back = urlencode({"state": request.args["state"]})

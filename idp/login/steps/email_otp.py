@@ -46,6 +46,7 @@ class EmailOtp(Step):
             "one-time-code",
             account.email,
             cause=f"sign-in:{interaction.id}:code:{visit.now.isoformat()}",
+            account_id=account.id,
             expires_at=code.expires_at,
             context={
                 "code": code.digits,

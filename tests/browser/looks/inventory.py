@@ -1,6 +1,7 @@
 """Every hosted page in every state that a member can meet."""
 
 from tests.browser.looks import (
+    account,
     alarming,
     choosing,
     enrolling,
@@ -22,6 +23,7 @@ PARTS = (
     enrolling.PART,
     inviting.PART,
     staying.PART,
+    account.PART,
     alarming.PART,
     failing.PART,
     in_english.PART,

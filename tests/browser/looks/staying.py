@@ -11,14 +11,14 @@ THIRD_PARTY = "rendez-vous"
 
 @PART.scene("compte")
 def account(visitor: Visitor) -> None:
-    """« Mon compte » without a trusted device."""
+    """« Mon compte »: the way to each page."""
     _sign_in(visitor)
     visitor.open("/compte")
 
 
 @PART.scene("compte-appareils")
 def devices(visitor: Visitor) -> None:
-    """« Mon compte » with trusted devices, this one among them."""
+    """« Mes appareils de confiance », this one among them."""
     person = _sign_in(visitor, answer="Oui, se fier à cet appareil")
     with visitor.world.rows() as session:
         for name in ("Firefox sur Windows", "Safari sur iOS"):
@@ -29,7 +29,7 @@ def devices(visitor: Visitor) -> None:
                 name=name,
                 now=visitor.world.clock.now(),
             )
-    visitor.open("/compte")
+    visitor.open("/compte/appareils")
 
 
 @PART.scene("consentement")

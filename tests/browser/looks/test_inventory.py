@@ -24,8 +24,8 @@ FOLDERS = tuple(ROOT / "idp" / name / "templates" for name in ("web", "oidc", "a
 PIECES = {"base.html", "kit.html", "admin/_parts.html"}
 # Addresses that answer a browser with something else than a page of their own.
 NO_PAGE = (
-    r"/captcha/.*|/theme/.*|/static/.*|/\.well-known/.*|/admin/api/.*"
-    r"|/oauth2/(jwks\.json|userinfo|authorize/suite|end_session)"
+    r"/captcha/.*|/theme/.*|/static/.*|/\.well-known/.*|/admin/api/.*|/api/.*"
+    r"|/compte/donnees\.json|/oauth2/(jwks\.json|userinfo|authorize/suite|end_session)"
 )
 # What no member reads: the command line says it, or nothing raises it yet; and what needs a domain name to be seen
 # (tests/browser/test_passkeys.py) or an account of staff.
@@ -47,6 +47,9 @@ def test_every_template_is_shown(look: LookAt):
         ("connexion_bloquee.html", "reason"),
         ("connexion_alerte.html", "mode"),
         ("pas_moi.html", "mode"),
+        ("connexion_fermeture.html", "mode"),
+        ("compte_adresse_lien.html", "mode"),
+        ("compte_fermer.html", "mode"),
         ("validation.html", "delivery"),
     ],
 )

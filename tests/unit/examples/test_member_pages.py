@@ -29,8 +29,9 @@ PAGES = {
     "/espace/gouvernance": "Gouvernance",
     "/espace/remboursements/demander": "Demander un remboursement",
     "/espace/coordonnees-bancaires": "Mes coordonnées bancaires",
+    "/espace/appareils": "Mes appareils",
 }
-WITHOUT_DATA = {"/espace/accident", "/espace/remboursements/demander"}
+WITHOUT_DATA = {"/espace/appareils", "/espace/accident", "/espace/remboursements/demander"}
 GOOD_IBAN = "FR47 9999 9999 9977 8865 0136 597"
 
 
