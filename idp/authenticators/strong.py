@@ -52,7 +52,7 @@ def forget_all(session: Session, account: Account, now: datetime) -> bool:
 
 
 def forget_since(session: Session, account: Account, *, since: datetime, now: datetime) -> bool:
-    """Take off what was added since then, as an alarm does: whoever was inside may have added it; whether there was any.
+    """Take off what was added since then, as an alarm does: a stranger may have added it; whether there was any.
 
     What is older stays: it is the member's own, and stronger than a mailbox. The caller voids what they opened.
     """
