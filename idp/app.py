@@ -35,7 +35,15 @@ from idp.login.views import blueprint as login_pages
 from idp.login.way_on import WaysOn
 from idp.oidc import wiring
 from idp.oidc.provider import Provider
+from idp.recovery import (
+    address_views,
+    letter_views,
+    new_password_views,
+    password_views,
+    start_views,
+)
 from idp.recovery.alarm_views import blueprint as alarm_pages
+from idp.recovery.parts import Recoveries
 from idp.subjects import staff
 from idp.subjects.directory import DatabaseDirectory
 from idp.web import assets, browser, errors, security, templates
@@ -46,6 +54,13 @@ from idp.web.pages import blueprint as open_pages
 LARGEST_BODY = 64 * 1024
 MOST_FIELDS = 100
 PEPPER_ID = "p1"
+RECOVERY_PAGES = (
+    start_views.blueprint,
+    password_views.blueprint,
+    new_password_views.blueprint,
+    address_views.blueprint,
+    letter_views.blueprint,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +159,7 @@ def _add_pages(app: Flask, parts: Parts) -> None:
         )
     )
     enrolments = Enrolments(kit=kit, passwords=parts.passwords, captcha=captcha, directory=directory)
+    recoveries = Recoveries(kit=kit, passwords=parts.passwords, captcha=captcha, directory=directory)
     app.register_blueprint(assets.blueprint())
     app.register_blueprint(open_pages(kit))
     app.register_blueprint(language_pages(kit))
@@ -153,6 +169,8 @@ def _add_pages(app: Flask, parts: Parts) -> None:
     app.register_blueprint(activation_pages(enrolments))
     services = wiring.AccountServices(parts.provider)
     app.register_blueprint(invitation_pages(enrolments))
+    for make in RECOVERY_PAGES:
+        app.register_blueprint(make(recoveries))
     app.register_blueprint(account_pages(Desk(kit, login, parts.passwords, services)))
     app.register_blueprint(account_api(kit, gate=_member_gate(parts.provider)))
     app.register_blueprint(security_pages(kit, login))

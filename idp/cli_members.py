@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from idp.recovery.help_desk import Unlocked
     from idp.subjects.members import Member
     from idp.subjects.register_import import ImportOptions, ImportRefused, ImportReport, RegisterImporter
 
@@ -120,6 +121,62 @@ def erase(number: str, population: str | None, *, yes: bool) -> None:
 
 
 @members.command()
+@click.argument("number")
+@click.option("--population", help="The member's population, where two have the number.")
+@click.option("--space", help="The member's space, which tells the population.")
+@click.option(
+    "--identity-checked",
+    metavar="HOW",
+    help="You made sure who called, and how: the second proof of a new address that waits.",
+)
+@click.option("--json", "as_json", is_flag=True, help="A JSON object.")
+def unlock(
+    number: str, *, population: str | None, space: str | None, identity_checked: str | None, as_json: bool
+) -> None:
+    """Lift delays and a frozen second step of the member with this number, and say what else waits.
+
+    No secret is shown, no password set. A new address also waits for 72 hours, in which the old one may refuse.
+    """
+    from idp.core.secrets import Vault
+    from idp.core.spaces import Spaces
+    from idp.recovery import help_desk
+    from idp.recovery.changes import ChangeTools
+    from idp.subjects import members as register
+    from idp.subjects.register_rows import POPULATIONS
+
+    if identity_checked is not None and not identity_checked.strip():
+        raise click.UsageError("--identity-checked says how the caller's identity was checked")
+    with (
+        opened_database() as (settings, database),
+        accidents_in_one_line(),
+        database.transaction() as session,
+    ):
+        populations = frozenset(POPULATIONS if population is None else {population})
+        if space is not None:
+            named = Spaces.read(settings.spaces_dir).get(space)
+            if named is None:
+                raise click.UsageError(f"no space is called {space!r}")
+            populations &= named.populations
+        found = register.in_populations(session, populations, register.fold_member_number(number))
+        if len(found) > 1:
+            raise click.UsageError("two populations have this number: say which with --population")
+        if not found:
+            raise click.ClickException("no member has this number")
+        unlocked = help_desk.unlock(
+            session,
+            found[0],
+            tools=ChangeTools(
+                settings,
+                Vault.from_root(settings.secret_key.get_secret_value()),
+                Spaces.read(settings.spaces_dir),
+            ),
+            now=SystemClock().now(),
+            identity_checked=(identity_checked or "").strip(),
+        )
+    _tell_unlocked(unlocked, as_json=as_json)
+
+
+@members.command()
 @click.argument("file", type=_OUTPUT)
 @click.option("--rows", type=click.IntRange(min=1), default=1000, show_default=True, help="How many members.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same file.")
@@ -145,6 +202,37 @@ def _only_one(session: "Session", number: str, population: str | None) -> str:
         names = ", ".join(member.population for member in found)
         raise click.UsageError(f"two members have this number: choose --population ({names})")
     return found[0].id
+
+
+def _tell_unlocked(unlocked: "Unlocked", *, as_json: bool) -> None:
+    facts = dataclasses.asdict(unlocked)
+    due = unlocked.due_at
+    facts["due_at"] = None if due is None else due.isoformat(timespec="seconds")
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False))
+        return
+    click.echo(as_lines({name: "no" if value is False else value for name, value in facts.items()}))
+    click.echo()
+    click.echo(_what_waits(unlocked))
+
+
+def _what_waits(unlocked: "Unlocked") -> str:
+    """Why the member is not through yet, for the agent to tell."""
+    if not unlocked.has_account:
+        return "No account: the member creates one with number and access code."
+    if unlocked.new_address is None:
+        return "Nothing else waits."
+    if unlocked.is_done:
+        return "The new address is in place."
+    missing = []
+    if not unlocked.is_validated:
+        missing.append("the member has not answered the mail at the new address")
+    if not unlocked.is_proved:
+        missing.append(
+            "no second proof yet: the code of the letter, or this command with --identity-checked HOW"
+        )
+    missing.append(f"the old address may refuse until {unlocked.due_at:%Y-%m-%d %H:%M} UTC")
+    return "The new address waits:\n" + "\n".join(f"- {reason}" for reason in missing)
 
 
 def _run(

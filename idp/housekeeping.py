@@ -29,9 +29,20 @@ from idp.oidc.client_rows import Applied
 from idp.oidc.held import AccountServices
 from idp.oidc.key_schedule import Schedule
 from idp.oidc.provider import Provider
+from idp.recovery import changes
+from idp.recovery.changes import ChangeTools
 from idp.sessions import credentials
 from idp.sessions import service as sessions
-from idp.subjects import accounts, address_changes, enrolments, invitations, letters, notices, one_time
+from idp.subjects import (
+    accounts,
+    address_changes,
+    enrolments,
+    invitations,
+    letters,
+    notices,
+    one_time,
+    recoveries,
+)
 from idp.subjects.register_import import RegisterImporter
 from idp.subjects.register_rows import RowRules
 from idp.web import words
@@ -60,6 +71,9 @@ def make_worker(settings: Settings, *, clock: Clock | None = None) -> Worker:
     def signing_keys(*, now: datetime) -> None:
         key_care.keep(database, vault=vault, schedule=schedule, folder=settings.keys_dir, now=now)
 
+    def new_addresses(*, now: datetime) -> None:
+        changes.settle(database, tools=ChangeTools(settings, vault, spaces), now=now)
+
     return Worker(
         database=database,
         clock=clock,
@@ -76,12 +90,13 @@ def make_worker(settings: Settings, *, clock: Clock | None = None) -> Worker:
             letters.purge,
             notices.purge,
             invitations.purge,
+            recoveries.purge,
             captcha.purge,
             wiring.purge,
             old_devices,
             closed_accounts,
         ),
-        errands=(signing_keys,),
+        errands=(signing_keys, new_addresses),
     )
 
 

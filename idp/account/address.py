@@ -56,7 +56,7 @@ class Address:
             visit.drop_cookie(LINK)
             if _is_token(link):
                 return visit.see_other(f"{PATH}/{link}")
-        change = address_changes.pending_of(visit.session, owner.account, now=visit.now)
+        change = address_changes.begun_in_account(visit.session, owner.account, now=visit.now)
         if change is None:
             return visit.see_other(PATH)
         form = AddressCodeForm(visit.request.form)
@@ -66,14 +66,14 @@ class Address:
 
     def resend(self, visit: Visit, owner: Owner) -> Response:
         """The mail once more."""
-        change = address_changes.pending_of(visit.session, owner.account, now=visit.now)
+        change = address_changes.begun_in_account(visit.session, owner.account, now=visit.now)
         if change is not None:
             address_rules.send_again(visit, owner, change.id)
         return visit.see_other(WAITING)
 
     def give_up(self, visit: Visit, owner: Owner) -> Response:
         """The change is no longer wanted."""
-        change = address_changes.pending_of(visit.session, owner.account, now=visit.now)
+        change = address_changes.begun_in_account(visit.session, owner.account, now=visit.now)
         if change is not None:
             address_rules.give_up(visit, change)
         return visit.see_other("/compte")
@@ -99,7 +99,7 @@ class Address:
 
 
 def _page(visit: Visit, owner: Owner, form: AddressForm) -> Response:
-    pending = address_changes.pending_of(visit.session, owner.account, now=visit.now)
+    pending = address_changes.begun_in_account(visit.session, owner.account, now=visit.now)
     return visit.page(
         "compte_adresse.html",
         form=form,

@@ -218,6 +218,31 @@ _ENTRIES = (
         "The link was cut or mistyped; the code in the same mail works too. Otherwise invite again.",
         "No invitation matches the token's fingerprint, or it ended more than 90 days ago.",
     ),
+    # Recovery.
+    Entry(
+        "P-6001", 404, "Ce lien n’est pas valable",
+        "Ce lien n’est pas complet ou n’existe pas. Ouvrez-le à nouveau depuis l’email, ou demandez-en un autre.",
+        "The link was cut or mistyped; the code in the same mail works too, in the browser that asked.",
+        "No request for a new password matches the token's fingerprint.",
+    ),
+    Entry(
+        "P-6002", 410, "Ce lien n’est plus valable",
+        "Ce lien a déjà servi, ou il est trop ancien. Demandez-en un autre.",
+        "A link for a new password is good for 30 minutes and once; ask for another.",
+        "The request is spent, too old, overtaken by three newer ones, or the account's epoch rose since.",
+    ),
+    Entry(
+        "P-6003", 404, "Ce lien n’est pas valable",
+        "Ce lien n’est pas complet ou n’existe pas. Ouvrez-le à nouveau depuis l’email, ou recommencez votre demande.",
+        "The link was cut or mistyped; the code in the same mail works too, in the browser that asked.",
+        "No request for a new address matches the token's fingerprint.",
+    ),
+    Entry(
+        "P-6004", 410, "Ce lien n’est plus valable",
+        "Ce lien est trop ancien, ou la demande a été remplacée ou refusée. Recommencez votre demande.",
+        "A link for a new address is good for 24 hours; the old address may have refused the change.",
+        "The change is over, refused or replaced, or the account's epoch rose since.",
+    ),
     # OpenID Connect, where no redirect is safe.
     Entry(
         "P-3001", 400, "Le service qui vous envoie n’est pas reconnu",

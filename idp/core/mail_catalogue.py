@@ -46,7 +46,8 @@ ABOUT: dict[Kind, About] = {
     ),
     Kind.REQUEST_IMPOSSIBLE: About(
         "request impossible",
-        "To the address typed on « Mes infos », when the member or the address has another account.",
+        "To the address typed on « Mes infos », when the member or the address has another account, or on "
+        "« Je n'ai plus accès à mon email », when another account has it.",
     ),
     Kind.OWNER_TOLD_ENROLMENT: About(
         "owner told",
@@ -93,6 +94,12 @@ ABOUT: dict[Kind, About] = {
         "To the account's present address, at once: it may refuse the change for 72 hours.",
         {"new_address": "c****e@example.org", "undo_until": "2026-03-15T13:05:00+00:00"},
     ),
+    Kind.NO_ACCOUNT: About(
+        "no account",
+        "To an address typed on « Mot de passe oublié » that no account uses, or on « Je n'ai plus accès à mon email » "
+        "by a member without an account.",
+        {"enrol_url": "/inscription"},
+    ),
     Kind.ACCOUNT_BLOCKED: About(
         "blocked",
         "To the account's address, after « Ce n'était pas moi » or the help desk blocked it.",
@@ -104,8 +111,8 @@ ABOUT: dict[Kind, About] = {
     ),
     Kind.ADDRESS_CHANGED: About(
         "address changed",
-        "To the account's new address, once it has replaced the former one.",
-        {"undo_until": "2026-03-15T13:05:00+00:00"},
+        "To the account's new address, once it has replaced the former one; and to the former one of a lost address.",
+        {"new_address": "c****e@example.org", "undo_until": "2026-03-15T13:05:00+00:00"},
     ),
     Kind.ACCOUNT_CLOSING: About(
         "closing",

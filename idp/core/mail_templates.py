@@ -44,6 +44,7 @@ class Kind(StrEnum):
     PASSWORD_CHANGED = "password-changed"
     ADDRESS_NEW = "address-new"
     ADDRESS_OLD = "address-old"
+    NO_ACCOUNT = "no-account"
     ACCOUNT_BLOCKED = "account-blocked"
     ADDRESS_TAKEN = "address-taken"
     ADDRESS_CHANGED = "address-changed"
@@ -92,7 +93,6 @@ NEEDED: dict[Kind, frozenset[str]] = {
     Kind.ACTIVATION: frozenset({"link", "code"}),
     Kind.ONE_TIME_CODE: frozenset({"code"}),
     Kind.PASSWORD_ASKED: frozenset({"link", "code", "minutes"}),
-    Kind.PASSWORD_CHANGED: frozenset({"not_me_url"}),
     Kind.ADDRESS_NEW: frozenset({"link", "code", "hours"}),
     Kind.ADDRESS_OLD: frozenset({"new_address", "undo_until", "not_me_url"}),
     Kind.ACCOUNT_CLOSING: frozenset({"closes_on", "sign_in_url"}),

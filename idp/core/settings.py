@@ -99,6 +99,35 @@ class Enrolment(Section):
     """How long « Me connecter » leads back to the service the member came from."""
 
 
+class Recovery(Section):
+    """« J'ai perdu mes accès de connexion »."""
+
+    lifetime: Duration = timedelta(minutes=30)
+    """How long the link and the code for a new password are good."""
+    address_lifetime: Duration = timedelta(hours=24)
+    """How long the link and the code that validate a new address are good."""
+    letter_lifetime: Duration = timedelta(hours=2)
+    """How long a password may be chosen after the code of a letter was given."""
+    code_tries: Annotated[int, Field(ge=1)] = 5
+    """Codes that may be tried for one request, over all its mails."""
+    resend_wait: Duration = timedelta(seconds=60)
+    """The wait before another mail of one request."""
+    mails: Annotated[int, Field(ge=1)] = 5
+    """Mails of one request, the first included."""
+    mails_per_day: Annotated[int, Field(ge=1)] = 20
+    """Mails for a new password to one account in a day."""
+    mails_to_strangers_per_day: Annotated[int, Field(ge=0)] = 3
+    """Mails in a day to an address that no account uses, which say so."""
+    strangers_per_network: Annotated[int, Field(ge=0)] = 20
+    """Such mails in a day that one network may cause."""
+    changes_per_day: Annotated[int, Field(ge=1)] = 5
+    """New addresses that one member may give in a day."""
+    letter_tries_per_day: Annotated[int, Field(ge=1)] = 20
+    """Codes of letters that may be tried for one member in a day; a letter has five tries of its own."""
+    code_requests_per_network: Annotated[int, Field(ge=1)] = 20
+    """Requests in a day for a new access code by post that one network may send."""
+
+
 class SignIn(Section):
     """« Connexion à votre compte »."""
 
@@ -242,6 +271,7 @@ class Settings(Section):
     password: Password = Password()
     directory: Directory = Directory()
     enrolment: Enrolment = Enrolment()
+    recovery: Recovery = Recovery()
     sign_in: SignIn = SignIn()
     trusted_device: TrustedDevice = TrustedDevice()
     account: MyAccount = MyAccount()

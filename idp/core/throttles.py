@@ -179,6 +179,17 @@ def forget(session: Session, key: str) -> None:
     session.execute(delete(Delay).where(Delay.key == key))
 
 
+def lift(session: Session, *names: str) -> int:
+    """Erase the tries of these keys and of all that begin with them and a colon; how many there were."""
+    lifted = 0
+    for table in (Budget, Delay):
+        for name in names:
+            keys = or_(table.key == name, table.key.startswith(f"{name}:", autoescape=True))
+            gone = delete(table).where(keys).returning(table.key)
+            lifted += len(session.execute(gone, execution_options={"synchronize_session": False}).all())
+    return lifted
+
+
 def purge(session: Session, *, now: datetime) -> None:
     """Drop budgets whose window is over and delays that are forgotten."""
     session.execute(delete(Budget).where(Budget.ends_at <= now))

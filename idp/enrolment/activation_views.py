@@ -9,9 +9,10 @@ from idp.core.errors import Problem
 from idp.core.words import N_
 from idp.enrolment import service
 from idp.enrolment.forms import ActivationForm
-from idp.enrolment.views import Enrolments, not_here, of_browser, sign_in_url, waiting_url, welcome_url
+from idp.enrolment.views import Enrolments, not_here, of_browser, waiting_url, welcome_url
 from idp.login import activation
 from idp.login.forms import CodeForm
+from idp.login.origin import sign_in_url
 from idp.login.steps.activation import WORDS, code_page
 from idp.subjects import accounts, enrolments, one_time
 from idp.subjects.enrolments import Activated, Enrolment, NotActivated

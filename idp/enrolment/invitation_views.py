@@ -12,9 +12,11 @@ from idp.core import secrets, throttles
 from idp.core.errors import CATALOGUE, Problem
 from idp.core.words import N_
 from idp.enrolment import service
-from idp.enrolment.forms import InvitationCodeForm, InvitationForm, name_number
-from idp.enrolment.views import TOO_MANY, Enrolments, sign_in_url, waiting_url, welcome_url
+from idp.enrolment.forms import InvitationCodeForm, InvitationForm
+from idp.enrolment.views import TOO_MANY, Enrolments, waiting_url, welcome_url
 from idp.login import activation, new_password
+from idp.login.member_forms import name_number
+from idp.login.origin import sign_in_url
 from idp.login.pairs import ANY_PAIR_FROM_NETWORK, PAIR_FROM_ANYWHERE, PAIR_FROM_NETWORK, TOO_SOON
 from idp.subjects import accounts, emails, invitations, members, one_time
 from idp.subjects.enrolments import Activated, Enrolment, NotActivated, Outcome

@@ -14,10 +14,12 @@ from idp.core import outbox
 from idp.core.errors import CATALOGUE, Problem
 from idp.core.words import N_
 from idp.enrolment import service
-from idp.enrolment.forms import EmailForm, EnrolmentForm
-from idp.login import activation, new_password, pairs, proof, way_on
+from idp.enrolment.forms import EnrolmentForm
+from idp.login import activation, new_password, pairs, way_on
 from idp.login import interaction as interactions
-from idp.login.interaction import Interaction
+from idp.login import origin as origins
+from idp.login.member_forms import EmailForm
+from idp.login.origin import Origin, sign_in_url
 from idp.login.pairs import Wait, WrongPair
 from idp.subjects import emails, enrolments
 from idp.subjects.directory import DirectoryUnavailable, MemberDirectory, RegisteredMember
@@ -32,14 +34,6 @@ TOO_MANY = N_(
     "Vous avez commencé plusieurs inscriptions aujourd’hui. Ouvrez le dernier email reçu, ou recommencez demain."
 )
 WAITING = "/inscription/validation"
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where an enrolment comes from: the handle that names its service, and the sign-in that may go on after it."""
-
-    handle: str = ""
-    interaction: Interaction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +59,7 @@ class Enrolments:
 
     def first_page(self, visit: Visit, form: EnrolmentForm, origin: Origin) -> Response:
         """« Mes infos », with what was typed, never passwords."""
-        named = {"i": origin.handle} if origin.handle else {"espace": visit.space.name}
+        named = origins.named(visit, origin.handle)
         # The page shows another picture: what was copied from the last one is no answer to it.
         form.captcha.data = ""
         return visit.page(
@@ -101,11 +95,7 @@ class Enrolments:
             password_hash=stored,
             interaction_id=origin.handle or None,
         )
-        if origin.interaction is not None:
-            until = visit.now + visit.kit.settings.enrolment.return_within
-            interactions.keep_until(visit.session, origin.handle, until=until)
-            origin.interaction.forget_proofs()
-            origin.interaction.identifier = form.address
+        origin.wait(visit, within=visit.kit.settings.enrolment.return_within, identifier=form.address)
         return visit.see_other(waiting_url(enrolment))
 
     def _is_acceptable(self, visit: Visit, form: EnrolmentForm) -> bool:
@@ -232,16 +222,6 @@ def _url(path: str, enrolment: Enrolment) -> str:
     return f"{path}?{urlencode(named)}"
 
 
-def sign_in_url(visit: Visit, handle: str) -> str:
-    """« Me connecter »: the request that the member came with while it lives, else the door of its client."""
-    if interactions.find(visit.session, handle, browser=visit.browser, now=visit.now):
-        return f"/connexion?i={handle}"
-    way = visit.kit.way_on(visit.session, handle, visit.browser) if handle else None
-    if way is not None:
-        return way.url
-    return visit.kit.door_of(visit.session, visit.space) or f"/connexion?espace={visit.space.name}"
-
-
 def of_browser(visit: Visit) -> Enrolment | None:
     """The attempt that this browser made last; its space becomes the visit's."""
     enrolment = enrolments.newest_of_browser(visit.session, activation.browsers_of(visit))
@@ -252,31 +232,13 @@ def of_browser(visit: Visit) -> Enrolment | None:
 
 
 def _origin(visit: Visit) -> Origin:
-    """The sign-in that the page names, or the last one of a browser that names none; its space becomes the visit's."""
-    handle = visit.request.form.get("i") or visit.request.args.get("i") or ""
-    space = visit.request.form.get("espace") or visit.request.args.get("espace") or ""
-    row = interactions.remembered(visit.session, handle)
-    if row is None and not space:
-        newest = interactions.newest(visit.session, browser=visit.browser, now=visit.now)
-        row = newest if newest is not None and not newest.holds_proofs and _enrols(visit, newest) else None
-    visit.space = visit.kit.spaces.get(space if row is None else row.asked.space) or visit.space
-    if row is None:
-        return Origin()
-    visit.prefer(row.asked.ui_locales)
-    live = interactions.find(visit.session, row.id, browser=visit.browser, now=visit.now)
-    if live is not None and not proof.holds(visit, live):
-        live = None
-    own = live or interactions.unproved(visit.session, row.id, browser=visit.browser)
-    if own is None and visit.is_first_request:
-        problem = way_on.why_not(visit, row.id)
+    """Where the member came from; a browser that was sent here and brought no cookie is told so."""
+    found = origins.of(visit, welcomes=lambda space: space.enrolment)
+    if found.handle and found.interaction is None and visit.is_first_request:
+        problem = way_on.why_not(visit, found.handle)
         if problem.entry.number == "P-2003":
             raise problem
-    return Origin(row.id, own)
-
-
-def _enrols(visit: Visit, interaction: Interaction) -> bool:
-    space = visit.kit.spaces.get(interaction.asked.space)
-    return space is not None and space.enrolment
+    return found
 
 
 def _about(form: EnrolmentForm) -> Personal:

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from idp.core import secrets, throttles
+from idp.core import throttles
+from idp.login import own_browser
 from idp.subjects import accounts, enrolments, one_time
 from idp.subjects.enrolments import Activated, Enrolment, NotActivated, Outcome
 from idp.subjects.members import Member
@@ -13,7 +14,6 @@ from idp.web.words import SOURCE
 
 CODE_DIGITS = 8
 COOKIE = "enrolment"
-KEPT_SECRETS = 5
 MAILS = 5
 MAIL_OF = {
     Outcome.NEW: "activation",
@@ -29,18 +29,12 @@ def is_own(visit: Visit, enrolment: Enrolment) -> bool:
 
 def browsers_of(visit: Visit) -> list[str]:
     """What the attempts of this browser are found by: each was given a secret of its own."""
-    return [secrets.fingerprint(secret) for secret in _secrets_of(visit)]
+    return own_browser.fingerprints(visit, COOKIE)
 
 
 def own_from_now_on(visit: Visit) -> str:
     """A fresh secret for a new attempt: a cookie that was known before is worthless for it."""
-    secret = secrets.token()
-    visit.set_cookie(COOKIE, ".".join([secret, *_secrets_of(visit)][:KEPT_SECRETS]))
-    return secrets.fingerprint(secret)
-
-
-def _secrets_of(visit: Visit) -> list[str]:
-    return [secret for secret in (visit.cookie(COOKIE) or "").split(".")[:KEPT_SECRETS] if secret]
+    return own_browser.own_from_now_on(visit, COOKIE)
 
 
 def send_mail(visit: Visit, enrolment: Enrolment) -> None:

@@ -1,1 +1,1 @@
-"""« J'ai perdu mes accès de connexion »: a new password, a new address, a new code."""
+"""« J'ai perdu mes accès de connexion »: three ways back, none of which tells whether an account exists."""

@@ -111,6 +111,39 @@ def begin(
     return change
 
 
+def pending_of(session: Session, account: Account, *, now: datetime) -> AddressChange | None:
+    """The change that may still take effect for this account; at most one, since a new one ends the former."""
+    wanted = (
+        select(AddressChange)
+        .where(
+            AddressChange.account_id == account.id,
+            AddressChange.epoch == account.epoch,
+            AddressChange.done_at.is_(None),
+            AddressChange.refused_at.is_(None),
+            AddressChange.expires_at > now,
+        )
+        .order_by(AddressChange.created_at.desc())
+        .limit(1)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return session.execute(wanted).scalar_one_or_none()
+
+
+def ripe(session: Session, *, now: datetime) -> list[tuple[str, str]]:
+    """The changes of lost addresses that seem due, with their accounts; each is looked at again before it acts."""
+    wanted = select(AddressChange.id, AddressChange.account_id).where(
+        AddressChange.origin == Origin.LOST.value,
+        AddressChange.done_at.is_(None),
+        AddressChange.refused_at.is_(None),
+        AddressChange.verified_at.is_not(None),
+        AddressChange.proved_at.is_not(None),
+        AddressChange.told_at <= now - UNDO_WITHIN,
+        AddressChange.expires_at > now,
+    )
+    return [(row.id, row.account_id) for row in session.execute(wanted)]
+
+
 def by_id(session: Session, change_id: str, *, lock: bool = False) -> AddressChange | None:
     """The change of this id, as the database has it now; with `lock` nobody else decides it meanwhile."""
     wanted = select(AddressChange).where(AddressChange.id == change_id)
@@ -163,7 +196,7 @@ def was_undone(session: Session, account_id: str, *, since: datetime) -> bool:
     return session.execute(undone.limit(1)).first() is not None
 
 
-def pending_of(session: Session, account: Account, *, now: datetime) -> AddressChange | None:
+def begun_in_account(session: Session, account: Account, *, now: datetime) -> AddressChange | None:
     """The change that this account's owner began in « Mon compte » and that may still take effect."""
     found = session.execute(
         select(AddressChange)
@@ -189,6 +222,16 @@ def of_account(session: Session, account_id: str) -> list[AddressChange]:
             .where(AddressChange.account_id == account_id)
             .order_by(AddressChange.created_at.desc())
         ).scalars()
+    )
+
+
+def none_to_begin(session: Session) -> None:
+    """What beginning a change costs, for nobody."""
+    session.execute(
+        update(AddressChange)
+        .where(AddressChange.account_id == "")
+        .values(refused_at=None)
+        .execution_options(synchronize_session=False)
     )
 
 

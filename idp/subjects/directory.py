@@ -1,5 +1,6 @@
 """The register behind one small interface, so that it may live in our database or at the mutual's."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -29,6 +30,16 @@ class RegisteredMember:
     is_active: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Born:
+    """What a member without any paper says of themselves; the number when they know it."""
+
+    family_name: str
+    given_name: str
+    birth_date: date
+    member_number: str = ""
+
+
 class DirectoryUnavailable(Exception):
     """The register did not answer: members sign in all the same, enrolment says "try again"."""
 
@@ -51,6 +62,10 @@ class MemberDirectory(Protocol):
 
     def by_id(self, session: Session, member_id: str) -> RegisteredMember | None:
         """The member with the identifier that accounts keep, active or not."""
+        ...
+
+    def by_birth(self, session: Session, populations: Iterable[str], born: Born) -> RegisteredMember | None:
+        """The one active member of these names and this birth date; None when there is none, or more than one."""
         ...
 
 
@@ -84,6 +99,21 @@ class DatabaseDirectory:
         """See MemberDirectory."""
         row = members.by_id(session, member_id)
         return None if row is None else _registered(row)
+
+    def by_birth(self, session: Session, populations: Iterable[str], born: Born) -> RegisteredMember | None:
+        """See MemberDirectory."""
+        found = [row for row in members.born_on(session, populations, born.birth_date) if _is(row, born)]
+        return _registered(found[0]) if len(found) == 1 else None
+
+
+def _is(row: Member, born: Born) -> bool:
+    names = (members.fold_name(row.family_name), members.fold_name(row.given_name))
+    # Letters of other alphabets stay; a name without any letter is nobody's.
+    is_named = all(names) and names == (
+        members.fold_name(born.family_name),
+        members.fold_name(born.given_name),
+    )
+    return is_named and born.member_number in {"", row.member_number}
 
 
 def _number(text: str) -> str:

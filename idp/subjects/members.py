@@ -38,7 +38,7 @@ class Member(Base):
     access_code_mac: Mapped[str] = mapped_column(Text)
     family_name: Mapped[str] = mapped_column(Text)
     given_name: Mapped[str] = mapped_column(Text)
-    birth_date: Mapped[date | None] = mapped_column(Date)
+    birth_date: Mapped[date | None] = mapped_column(Date, index=True)
     email: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, default=MemberStatus.ACTIVE.value)
     # Stands for the whole row of the file, so that an import finds what changed by one comparison.
@@ -86,6 +86,19 @@ def in_populations(session: Session, populations: Iterable[str], member_number: 
     among = Member.population.in_(sorted(populations))
     query = select(Member).where(among, Member.member_number == member_number).order_by(Member.population)
     return session.execute(query).scalars().all()
+
+
+def born_on(session: Session, populations: Iterable[str], day: date) -> Sequence[Member]:
+    """The active members with this birth date."""
+    among = Member.population.in_(sorted(populations))
+    query = select(Member).where(Member.birth_date == day, among, Member.status == MemberStatus.ACTIVE.value)
+    return session.execute(query).scalars().all()
+
+
+def fold_name(text: str) -> str:
+    """A name as it is compared: small letters without accents, whatever stands between them."""
+    plain = unicodedata.normalize("NFKD", text).casefold().replace("œ", "oe").replace("æ", "ae")
+    return "".join(letter for letter in plain if letter.isalpha())
 
 
 def fold_member_number(text: str) -> str:

@@ -31,6 +31,10 @@ class Purpose(StrEnum):
     ADDRESS_LINK = "address-link"
     ADDRESS_CODE = "address-code"
     NOT_ME_LINK = "not-me-link"
+    PASSWORD_LINK = "password-link"
+    PASSWORD_CODE = "password-code"
+    NOTHING = "nothing"
+    """Stands for a secret that is not made, where all must cost the same; nobody learns it."""
 
 
 class Refusal(StrEnum):

@@ -61,12 +61,16 @@ INSTEAD = {
     "P-6301": ("/acces-perdus", N_("Retrouver mes accès")),
     "P-1002": ("/invitation", N_("J’ai reçu un code d’invitation")),
     "P-6101": ("/invitation", N_("Entrer un code d’invitation")),
+    "P-6001": ("/mot-de-passe-oublie", N_("Demander un nouveau lien")),
+    "P-6003": ("/adresse-perdue", N_("Recommencer ma demande")),
 }
 UNASKED = frozenset({"P-4004", "P-4005", "P-4029", "P-5000", "P-5003"})
 # Pages that only take a POST, and whose answer is shown elsewhere.
 AFTER_POST = {
     "/inscription/renvoyer": "/inscription/validation",
     "/inscription/corriger": "/inscription/validation",
+    "/mot-de-passe-oublie/renvoyer": "/mot-de-passe-oublie/code",
+    "/adresse-perdue/renvoyer": "/adresse-perdue/validation",
 }
 
 

@@ -30,11 +30,6 @@ def blueprint(kit: Kit) -> Blueprint:
     def help_page(visit: Visit) -> Response:
         return _of_space(visit).page("aide.html", sign_in_url="/connexion")
 
-    @pages.get("/acces-perdus")
-    @kit.visit
-    def lost(visit: Visit) -> Response:
-        return _of_space(visit).page("acces_perdus.html", sign_in_url="/connexion")
-
     @pages.get("/cgu")
     @kit.visit
     def terms(visit: Visit) -> Response:

@@ -29,7 +29,18 @@ VALUES = {
 # Rows that mean something; tries that were counted and events that were noted are what should remain.
 # Where no captcha is looked at: drawing pictures would take most of the time.
 UNDRAWN = pytest.mark.settings(captcha={"login": "off"})
-MEANING = ("account", "enrolment", "session", "trusted_device", "one_time_secret", "outbox", "member")
+MEANING = (
+    "account",
+    "enrolment",
+    "session",
+    "trusted_device",
+    "one_time_secret",
+    "outbox",
+    "member",
+    "recovery",
+    "address_change",
+    "letter",
+)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -66,11 +77,11 @@ def body(fields, name, value):
     return "&".join(f"{quote(key)}={quote_from_bytes(item)}" for key, items in pairs for item in items)
 
 
-def suffer(browser, parts, address, fields):
+def suffer(browser, parts, address, fields, *, names=()):
     """Send every hostile value for every field, and odd bodies; the rows that mean something stay as they are."""
     before = meaning(parts)
     form = {"content_type": "application/x-www-form-urlencoded"}
-    for name in fields:
+    for name in names or fields:
         for what, value in VALUES.items():
             page = browser.post(address, body(fields, name, value), follow=False, **form)
             is_clear(page, f"{name} {what}")
@@ -145,6 +156,32 @@ def test_the_form_of_the_link_in_another_browser(open_browser, mailbox, newcomer
     suffer(stranger, parts, link, stranger.fields(password=""))
 
 
+def test_the_forms_of_lost_access(browser, member, parts):
+    """Of the pages with a picture, the fields that no other form has: pictures take most of the time."""
+    browser.get("/mot-de-passe-oublie")
+    fields = browser.fields(identifier="x", captcha="?????")
+    suffer(browser, parts, "/mot-de-passe-oublie", fields, names=["identifier"])
+    browser.get("/mot-de-passe-oublie")
+    browser.submit(identifier=member.email)
+    token = browser.page.value("csrf_token")
+    suffer(browser, parts, "/mot-de-passe-oublie/code", {"csrf_token": token, "code": ""})
+    typed = {"csrf_token": token, "member_number": "7654321", "access_code": "zzzzzzzz", "captcha": "?????"}
+    suffer(browser, parts, "/adresse-perdue", typed | {"email": "x@example.org"}, names=["email"])
+    suffer(browser, parts, "/adresse-perdue/lettre", typed | {"code": "000000000000"}, names=["code"])
+    named = {"family_name": "x", "given_name": "x", "birth_date": "31/12/1950"}
+    born = {"csrf_token": token, "captcha": "?????", **named}
+    suffer(browser, parts, "/acces-perdus/code", born, names=["birth_date"])
+
+
+def test_the_form_of_a_new_password(browser, mailbox, member, parts):
+    browser.get("/mot-de-passe-oublie")
+    browser.submit(identifier=member.email)
+    link = mailbox.last(subject="nouveau mot de passe").link()
+    browser.get(link)
+
+    suffer(browser, parts, link, browser.fields(password="x", password_confirm="x"))
+
+
 def test_the_forms_of_the_account(browser, mailbox, member, parts):
     sign_in(browser, mailbox, member)
     token = browser.get("/deconnexion").value("csrf_token")
@@ -163,7 +200,8 @@ def test_the_small_forms(browser, member, parts):
 @pytest.mark.parametrize(
     "address",
     ["/", "/connexion", "/connexion/code", "/inscription", "/inscription/validation", "/inscription/bienvenue",
-     "/compte", "/deconnexion", "/cgu", "/aide", "/acces-perdus", "/mentions-legales", "/inscription/activer/x"],
+     "/compte", "/deconnexion", "/cgu", "/aide", "/acces-perdus", "/mentions-legales", "/inscription/activer/x",
+     "/mot-de-passe/nouveau/x"],
 )  # fmt: skip
 def test_query_parameters(browser, parts, address):
     before = meaning(parts)

@@ -76,7 +76,9 @@ class Walker:
 
     def step(self) -> None:
         page = self.browser.page
-        if page.path == "/connexion" and not self.has_account and not self.has_begun:
+        if page.path == "/acces-perdus":
+            self.browser.click("Mot de passe oublié")
+        elif page.path == "/connexion" and not self.has_account and not self.has_begun:
             self.browser.click("Créer son compte")
         elif page.path == "/inscription/validation":
             self.browser.get(self.mailbox.last(to=self.person.email).link())
@@ -200,7 +202,27 @@ def at_the_welcome(walker):
     walker.fill_in()
 
 
+def at_the_lost_access(walker):
+    walker.come()
+    walker.browser.click("J'ai perdu mes accès de connexion")
+
+
+def at_the_forgotten_password(walker):
+    at_the_lost_access(walker)
+    walker.browser.click("Mot de passe oublié")
+    walker.fill_in()
+    walker.mailbox.deliver()
+
+
+def at_the_new_password(walker):
+    at_the_forgotten_password(walker)
+    walker.fill_in()
+    assert walker.browser.page.path == "/mot-de-passe/nouveau"
+
+
 MEMBERS = [
+    at_the_forgotten_password,
+    at_the_new_password,
     at_the_password,
     at_a_wrong_password,
     at_the_code,

@@ -360,6 +360,25 @@ def test_a_wrong_password_of_a_shared_mailbox_is_noted_for_neither(open_browser,
     assert noted[1] is not None
 
 
+def test_a_forgotten_password_brings_each_a_mail_and_a_code_of_their_own(open_browser, couple, mailbox):
+    browser = open_browser()
+    browser.get("/mot-de-passe-oublie")
+    browser.submit(identifier=CAMILLE.email)
+    mails = {mail.words.partition(",")[0]: mail for mail in mailbox.all(to=CAMILLE.email)}
+    assert mails.keys() == {"Bonjour Camille", "Bonjour Sacha"}
+    assert browser.submit(code="00000000").errors.keys() == {"code"}
+    assert "Il vous reste 4 essais" in browser.page.words
+
+    browser.submit(code=mails["Bonjour Sacha"].code())
+    browser.submit(password="Sentier!Boussole84", password_confirm="Sentier!Boussole84")
+
+    assert give_password(open_browser(), CAMILLE).path == "/connexion/code"
+    assert give_password(open_browser(), PARTNER).errors.keys() == {"password"}
+    renewed = replace(PARTNER, password="Sentier!Boussole84")
+    assert give_password(open_browser(), renewed).path == "/connexion/code"
+    assert open_browser().get(mails["Bonjour Camille"].link()).h1 == "Choisissez un nouveau mot de passe"
+
+
 @pytest.mark.settings(password={"bcrypt_cost": 5})
 def test_an_old_hash_is_renewed_for_the_one_whose_password_was_right(open_browser, couple, parts):
     old = bcrypt.hashpw(PARTNER.password.encode(), bcrypt.gensalt(4)).decode()

@@ -27,13 +27,14 @@ class Person:
     population: str = "adherent"
     known_email: str = ""
     status: str = "active"
+    birth_date: str = ""
 
     @property
     def line(self) -> str:
         """Their line of the register."""
         cells = (
             self.population, self.number, self.code, self.family_name,
-            self.given_name, "", self.known_email, self.status,
+            self.given_name, self.birth_date, self.known_email, self.status,
         )  # fmt: skip
         return ",".join(cells)
 

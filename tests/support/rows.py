@@ -1,9 +1,11 @@
 """Looks into the tables, for what no page may tell."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from idp import schema
@@ -59,3 +61,16 @@ def events(database: Database, name: str) -> list[dict[str, Any]]:
     with database.reading() as session:
         rows = session.execute(select(AuditEvent).where(AuditEvent.event == name).order_by(AuditEvent.id))
         return [{**row.facts, "account_id": row.account_id} for row in rows.scalars()]
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[str]]:
+    """The statements that are sent meanwhile, without their values."""
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        sent.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(database.engine, "before_cursor_execute", note)

@@ -54,7 +54,7 @@ class Password(Step):
             form=form,
             hidden=hidden(interaction),
             captcha=self.tools.captcha.offer(visit, back=f"/connexion?i={interaction.id}") if asks else None,
-            forgot_url="/acces-perdus",
+            forgot_url=f"/acces-perdus?i={interaction.id}",
             enrol_url=f"/inscription?i={interaction.id}" if visit.space.enrolment else None,
             cancel_url=cancel_url(interaction),
             client_name=interaction.asked.client_name,

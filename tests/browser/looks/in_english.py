@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from tests.browser.looks import enrolling, failing, open_pages, signing_in, staying
+from tests.browser.looks import enrolling, failing, open_pages, recovering, signing_in, staying
 from tests.browser.looks.scenes import Part, Scene
 from tests.browser.looks.visitor import Visitor
 
@@ -10,6 +10,7 @@ PART = Part("In English")
 CHOSEN = (
     "aide", "cgu", "connexion-vide", "code-erreur", "inscription-erreurs", "validation-corriger-erreur",
     "activer-mot-de-passe-erreur", "compte-appareils", "consentement", "erreur-trop-de-demandes",
+    "mot-de-passe-oublie-code-erreur", "adresse-perdue-fait",
 )  # fmt: skip
 PICTURED = {"connexion-vide", "code-erreur", "inscription-erreurs", "compte-appareils"}
 
@@ -19,7 +20,7 @@ def _in_english(scene: Scene, visitor: Visitor) -> None:
     scene.go(visitor)
 
 
-for part in (open_pages, signing_in, enrolling, staying, failing):
+for part in (open_pages, signing_in, enrolling, recovering, staying, failing):
     for scene in part.PART.scenes:
         if scene.name in CHOSEN:
             PART.add(

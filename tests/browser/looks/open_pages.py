@@ -22,20 +22,6 @@ def choice_of_space(visitor: Visitor) -> None:
     visitor.open("/")
 
 
-@PART.scene("acces-perdus")
-def lost_access(visitor: Visitor) -> None:
-    """« J'ai perdu mes accès de connexion »."""
-    visitor.open("/acces-perdus", espace="adherent")
-
-
-@PART.scene("acces-perdus-ouvert")
-def lost_access_opened(visitor: Visitor) -> None:
-    """The same with its answers open."""
-    visitor.open("/acces-perdus", espace="adherent")
-    for choice in visitor.page.locator("main summary").all():
-        choice.click()
-
-
 def _text(name: str, space: str, visitor: Visitor) -> None:
     visitor.open(f"/{name}", espace=space)
 

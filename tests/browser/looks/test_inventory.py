@@ -21,7 +21,7 @@ pytestmark = [
 LookAt = Callable[[Scene], Look]
 FOLDERS = tuple(ROOT / "idp" / name / "templates" for name in ("web", "oidc", "admin"))
 # What other templates are made of.
-PIECES = {"base.html", "kit.html", "admin/_parts.html"}
+PIECES = {"base.html", "kit.html", "paire.html", "admin/_parts.html"}
 # Addresses that answer a browser with something else than a page of their own.
 NO_PAGE = (
     r"/captcha/.*|/theme/.*|/static/.*|/\.well-known/.*|/admin/api/.*|/api/.*"
@@ -51,6 +51,10 @@ def test_every_template_is_shown(look: LookAt):
         ("compte_adresse_lien.html", "mode"),
         ("compte_fermer.html", "mode"),
         ("validation.html", "delivery"),
+        ("mot_de_passe_nouveau.html", "mode"),
+        ("adresse_valider.html", "mode"),
+        ("adresse_validation.html", "delivery"),
+        ("adresse_faite.html", "state"),
     ],
 )
 def test_every_mode_of_a_template_is_shown(look: LookAt, template: str, variable: str):

@@ -126,10 +126,11 @@ class Visitor:
 
     # What only the provider knows.
 
-    def newest_mail(self) -> dict[str, Any]:
-        """The values of the mail that was written last."""
+    def newest_mail(self, kind: str = "") -> dict[str, Any]:
+        """The values of the mail that was written last, of one kind if it matters."""
         with self.world.rows() as session:
-            row = session.query(OutboxMessage).order_by(OutboxMessage.id.desc()).first()
+            rows = session.query(OutboxMessage).order_by(OutboxMessage.id.desc())
+            row = (rows.filter_by(kind=kind) if kind else rows).first()
             text = self.world.parts.vault.unseal(OUTBOX, row.sealed, bound_to=row.cause).decode()
         return json.loads(text)["context"]
 

@@ -197,7 +197,7 @@ def test_both_parts_say_the_same(every_mail):
 def test_every_security_mail_has_a_place_for_it_was_not_me(every_mail):
     others = {
         Kind.ACTIVATION, Kind.ALREADY_MEMBER, Kind.REQUEST_IMPOSSIBLE, Kind.ADDRESS_TAKEN, Kind.TERMS_CHANGED,
-        Kind.INVITATION, Kind.TEST,
+        Kind.INVITATION, Kind.TEST, Kind.NO_ACCOUNT,
     }  # fmt: skip
 
     def fault(each):
