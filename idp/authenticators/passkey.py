@@ -24,9 +24,11 @@ from webauthn.helpers.structs import (
     AuthenticatorSelectionCriteria,
     AuthenticatorTransport,
     PublicKeyCredentialDescriptor,
+    RegistrationCredential,
     ResidentKeyRequirement,
     UserVerificationRequirement,
 )
+from webauthn.registration.verify_registration_response import VerifiedRegistration
 
 from idp.authenticators import passkey_challenges
 from idp.core import secrets
@@ -192,6 +194,18 @@ def register(
         )
     except _NOT_AN_ANSWER:
         return Refusal.INVALID
+    return _keep(session, account, credential, made, name=tidy_name(name), now=now)
+
+
+def _keep(
+    session: Session,
+    account: Account,
+    credential: RegistrationCredential,
+    made: VerifiedRegistration,
+    *,
+    name: str,
+    now: datetime,
+) -> Verified | Refusal:
     # Two keys at once: the second one waits here, and counts the first.
     session.execute(select(Account.id).where(Account.id == account.id).with_for_update())
     if len(of(session, account.id)) >= MOST:
@@ -206,7 +220,7 @@ def register(
             public_key=made.credential_public_key,
             sign_count=made.sign_count,
             transports=" ".join(each.value for each in credential.response.transports or ()),
-            name=tidy_name(name),
+            name=name,
             created_at=now,
         )
         # Registered before, here or for another account: WebAuthn section 7.1 has the ceremony fail.
@@ -215,7 +229,7 @@ def register(
     )
     if session.execute(kept).scalar_one_or_none() is None:
         return Refusal.INVALID
-    return Verified(row_id, account.id, tidy_name(name))
+    return Verified(row_id, account.id, name)
 
 
 def sign_in_options(session: Session, *, party: RelyingParty, browser: str, now: datetime) -> dict[str, Any]:

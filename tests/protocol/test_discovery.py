@@ -4,6 +4,7 @@ import sqlite3
 
 import pytest
 
+from idp.sessions.assurance import Method
 from tests.protocol.party import ISSUER
 
 PATHS = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
@@ -55,7 +56,8 @@ def test_every_advertised_endpoint_exists(http):
     assert 404 not in statuses.values(), statuses
 
 
-def test_every_advertised_prompt_and_acr_is_accepted(rp, member):
+def test_every_advertised_prompt_and_acr_is_accepted(rp, world):
+    member = world.signed_in("1234567", methods=frozenset({Method.PASSKEY}))
     document = member.get(PATHS[0]).json
 
     for prompt in document["prompt_values_supported"]:
