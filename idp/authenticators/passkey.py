@@ -301,7 +301,8 @@ def remove(session: Session, account_id: str, passkey_id: str) -> bool:
 
 
 def remove_all(session: Session, account_id: str) -> int:
-    """Remove every passkey of this account; how many there were."""
+    """Remove every passkey of this account, and the handle that devices knew it by; how many there were."""
+    session.execute(delete(PasskeyHandle).where(PasskeyHandle.account_id == account_id))
     gone = delete(Passkey).where(Passkey.account_id == account_id).returning(Passkey.id)
     return len(session.execute(gone).all())
 
