@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from idp.core import throttles
-from idp.enrolment import service
+from idp.login import pairs
 from idp.web import browser
 from tests.browser.looks.scenes import Part
 from tests.browser.looks.visitor import Visitor
@@ -53,7 +53,7 @@ def delayed(visitor: Visitor) -> None:
     network = browser.network(visitor.address)
     with visitor.world.rows() as session:
         for _ in range(TRIES):
-            service._count(session, number=person.number, network=network, now=visitor.world.clock.now())
+            pairs._count(session, number=person.number, network=network, now=visitor.world.clock.now())
     visitor.enrol(person)
 
 
