@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, request
 
@@ -16,6 +17,7 @@ from examples.member_space.store import SpaceSession
 
 PATH = f"{HOME}/appareils"
 _OK, _GONE = 200, 204
+_PARIS = ZoneInfo("Europe/Paris")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
@@ -69,10 +71,14 @@ def _device(item: object) -> Device:
     return Device(
         id=str(item["id"]),
         name=str(item["name"]),
-        last_used_on=datetime.fromisoformat(item["last_used_at"]).date(),
-        until=datetime.fromisoformat(item["expires_at"]).date(),
+        last_used_on=_day(item["last_used_at"]),
+        until=_day(item["expires_at"]),
         is_current=item["current"] is True,
     )
+
+
+def _day(text: str) -> date:
+    return datetime.fromisoformat(text).astimezone(_PARIS).date()
 
 
 class DevicePages(Pages):

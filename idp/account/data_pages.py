@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask import Response
@@ -46,6 +46,9 @@ class DataPages:
         return visit.page(
             "compte_donnees.html",
             data=document,
+            birth_date=date.fromisoformat(born)
+            if (born := (document["member"] or {}).get("birth_date"))
+            else None,
             created_at=owner.account.created_at,
             terms_accepted_at=owner.account.terms_accepted_at,
             mails=[

@@ -103,7 +103,7 @@ def test_who_signs_in_before_the_day_is_asked_and_keeps_the_account(  # noqa: PL
 ):
     clock.advance(days=13)
     page = come_back(closed, mailbox, me)
-    assert page.h1 == "Voulez-vous garder votre compte ?"
+    assert page.h1 == "Garder votre compte ?"
     assert not is_signed_in(closed), "nothing opens before the answer"
     closed.get(page.address)
 
