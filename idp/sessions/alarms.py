@@ -72,6 +72,8 @@ def raise_alarm(
     """
     if not accounts.begin_alarm(session, account, now=now):
         return None
+    # Who was inside may have closed it.
+    accounts.keep(session, account.id, now=now)
     latest = account.email
     refused = address_changes.refuse_pending(session, account.id, now=now)
     done = address_changes.done_lately(session, account.id, now=now)

@@ -453,3 +453,12 @@ def test_a_passkey_that_signs_in_alone_meets_the_alarm_too(browser, member):
         row.passkey_at = visit.now
 
     assert next_step(row.facts) is StepName.ALARM
+
+
+def test_an_account_that_a_thief_closed_is_kept(browser, member):
+    with visiting(browser) as visit:
+        accounts.close(visit.session, account_of(visit, member).id, closes_at=visit.now + UNDO_WITHIN)
+
+    raise_alarm(browser, member)
+
+    assert account_now(browser).closes_at is None
