@@ -14,7 +14,7 @@ from idp.core.secrets import Vault
 from idp.core.settings import Settings
 from idp.core.spaces import Spaces
 from idp.sessions import credentials
-from idp.subjects import accounts, address_changes, emails
+from idp.subjects import accounts, address_changes, emails, notices
 from idp.subjects.accounts import Account
 from idp.subjects.address_changes import UNDO_WITHIN, AddressChange
 
@@ -50,9 +50,28 @@ def take_effect(
         return False
     change.done_at = now
     audit.record(session, now=now, event="address.changed", account_id=account.id, way=change.origin)
+    _tell(session, account, change, tools=tools, now=now)
+    return True
+
+
+def _tell(
+    session: Session, account: Account, change: AddressChange, *, tools: ChangeTools, now: datetime
+) -> None:
+    """Both addresses, each with a link of its own that says « Ce n'était pas moi »."""
     # The name says to which of two who share a mailbox it speaks; the former address tells nobody's.
     hers = {"given_name": accounts.given_name(session, account)}
     for name, address, named in (("old", change.former_email, {}), ("new", change.email, hers)):
+        _notice, token = notices.begin(
+            session,
+            account,
+            vault=tools.vault,
+            kind=MailKind.ADDRESS_CHANGED,
+            browser_name="",
+            space=change.space,
+            locale=account.locale,
+            now=now,
+            change_id=change.id,
+        )
         outbox.enqueue(
             session,
             vault=tools.vault,
@@ -63,13 +82,13 @@ def take_effect(
                 "time": now.isoformat(),
                 "new_address": emails.mask(change.email),
                 "sign_in_url": f"{tools.settings.issuer}/connexion?espace={change.space}",
+                "not_me_url": tools.settings.issuer + notices.PATH + token,
                 **named,
             },
             cause=f"address-change:{change.id}:done:{name}",
             space=change.space,
             locale=account.locale,
         )
-    return True
 
 
 def settle(database: Database, *, tools: ChangeTools, now: datetime) -> int:
