@@ -17,7 +17,7 @@ WORKERS ?= 2
 ARGS ?=
 CHECKS := check-lint check-format check-types check-imports check-templates check-dependencies check-tests check-reference
 
-.PHONY: help demo test check format reference lighthouse screenshots lock clean run-environment dev-environment $(CHECKS)
+.PHONY: help demo test check bench format reference lighthouse screenshots lock clean run-environment dev-environment $(CHECKS)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ test: dev-environment ## the whole test suite, with a real PostgreSQL, Valkey, m
 check: dev-environment ## lint, format, types, import contracts and fast tests, in under a minute
 	@$(MAKE) --keep-going --jobs=$(WORKERS) --output-sync=target $(CHECKS)
 	@echo "make check: all is well"
+
+bench: dev-environment ## how long answers take for who is known and who is not: ten minutes
+	@exec $(BIN)/python -m bench.enumeration
 
 format: dev-environment ## mend what can be mended by itself: format, import order, small rules
 	@$(BIN)/ruff check --quiet --fix-only .

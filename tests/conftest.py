@@ -15,7 +15,7 @@ from idp.core.secrets import Vault
 from idp.core.settings import Settings
 from tests.support.browser import Browser
 from tests.support.clock import ManualClock
-from tests.support.databases import KeyRing, PostgresTemplate, SqliteTemplate
+from tests.support.databases import KeyRing, PostgresTemplate, SqliteTemplate, make_haste
 from tests.support.mailbox import Mailbox
 from tests.support.people import CAMILLE, Person, Register
 from tests.support.provider import prepared
@@ -67,7 +67,7 @@ def postgres_template() -> Iterator[PostgresTemplate]:
 @pytest.fixture
 def sqlite_database(tmp_path: Path, sqlite_template: SqliteTemplate) -> Iterator[Database]:
     with sqlite_template.copy(tmp_path) as url:
-        database = Database(url)
+        database = make_haste(Database(url))
         yield database
         database.dispose()
 

@@ -1,5 +1,6 @@
 """How the app takes OpenID Connect in: its pages and endpoints, and the layer before Flask."""
 
+import functools
 from collections.abc import Callable
 from datetime import datetime
 
@@ -20,6 +21,7 @@ from idp.oidc import (
     userinfo,
 )
 from idp.oidc.bearer import Access, TokenRefusal
+from idp.oidc.discovery import Document
 from idp.oidc.frontmost import Frontmost
 from idp.oidc.grants import LiveGrant
 from idp.oidc.held import AccountServices
@@ -37,8 +39,12 @@ def front(app: Flask, provider: Provider, clock: Clock | None = None) -> None:
     """Read (or make) the key ring, and serve discovery and keys before Flask is asked."""
     provider.start(now=(clock or SystemClock()).now())
     https = not provider.settings.is_development
-    described = openapi.prepared(provider.settings)
-    documents = {**discovery.documents(provider), openapi.PATH: lambda: described}
+    # Written out when somebody first asks for it, and kept.
+    described = functools.cache(lambda: openapi.prepared(provider.settings))
+    documents: dict[str, Callable[[], Document | None]] = {
+        **discovery.documents(provider),
+        openapi.PATH: described,
+    }
     app.wsgi_app = Frontmost(app.wsgi_app, documents, https=https)  # type: ignore[assignment, method-assign]
 
 

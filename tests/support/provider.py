@@ -10,6 +10,7 @@ import pytest
 from idp import schema
 from idp.core.db import Database
 from tests.protocol import party
+from tests.support.databases import make_haste
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +18,7 @@ def prepared(tmp_path_factory):
     """A folder with a migrated database, clients and keys, made once."""
     folder = tmp_path_factory.mktemp("protocol")
     party.write_clients(folder / "clients")
-    database = Database(f"sqlite:///{folder}/parvis.db")
+    database = make_haste(Database(f"sqlite:///{folder}/parvis.db"))
     schema.upgrade(database)
     world = party.make_world(folder, database, party.make_settings(folder, f"sqlite:///{folder}/parvis.db"))
     world.add_member("1234567")
@@ -30,7 +31,7 @@ def world(prepared, compiled_templates, tmp_path):
     source, accounts = prepared
     folder = tmp_path / "store"
     shutil.copytree(source, folder)
-    database = Database(f"sqlite:///{folder}/parvis.db")
+    database = make_haste(Database(f"sqlite:///{folder}/parvis.db"))
     world = party.make_world(folder, database, party.make_settings(folder, f"sqlite:///{folder}/parvis.db"))
     world.app.jinja_env.bytecode_cache = compiled_templates
     world.accounts.update(accounts)
