@@ -104,11 +104,11 @@ def _start_letter(visit: Visit, account: Account) -> None:
 
 
 def _as_much_work(visit: Visit, row: Recovery) -> None:
-    """What change, warning and letter cost, where there is no account; nothing comes of it."""
+    """What change, warning with its link, and letter cost, where there is no account; nothing comes of it."""
     for _ in range(2):
         address_changes.none_to_begin(visit.session)
     one_time.newest(visit.session, purpose=Purpose.NOTHING, binding=row.id)
-    for _ in range(3):
+    for _ in range(5):
         one_time.issue_link(
             visit.session,
             vault=visit.kit.vault,

@@ -88,6 +88,7 @@ def _tell(
             cause=f"address-change:{change.id}:done:{name}",
             space=change.space,
             locale=account.locale,
+            account_id=account.id,
         )
 
 

@@ -112,12 +112,16 @@ def begin(
 
 
 def pending_of(session: Session, account: Account, *, now: datetime) -> AddressChange | None:
-    """The change that may still take effect for this account; at most one, since a new one ends the former."""
+    """The change of a lost address that may still take effect for this account, locked: nobody else decides it.
+
+    One begun in « Mon compte » stands on a session, and ends with it: no letter and no help desk proves it.
+    """
     wanted = (
         select(AddressChange)
         .where(
             AddressChange.account_id == account.id,
             AddressChange.epoch == account.epoch,
+            AddressChange.origin == Origin.LOST.value,
             AddressChange.done_at.is_(None),
             AddressChange.refused_at.is_(None),
             AddressChange.expires_at > now,

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from idp.cli import main
 from idp.housekeeping import make_worker
-from idp.subjects import accounts, letters
-from idp.subjects.address_changes import AddressChange
+from idp.subjects import accounts, address_changes, letters
+from idp.subjects.address_changes import AddressChange, Origin
 from idp.subjects.letters import Letter
 from tests.support.browser import Browser, Page
 from tests.support.people import CAMILLE, SACHA, Person, give_password, is_signed_in, sign_in
@@ -187,6 +187,27 @@ def test_a_thief_with_the_paper_does_not_get_his_address_proved_by_the_members_l
     choose(browser, keep="no")
 
     days_pass(5)
+    assert address_of(parts) == CAMILLE.email
+
+
+def test_a_letter_does_not_prove_an_address_that_a_session_of_the_account_asked_for(
+    open_browser, asked, parts, clock, days_pass
+):
+    code = letter_code(parts)
+    with parts.database.transaction() as session:
+        account = accounts.by_email(session, CAMILLE.email)
+        begun = address_changes.begin(
+            session, account, origin=Origin.ACCOUNT, address="voleur@example.net", browser="b", space="adherent",
+            locale="fr", now=clock.now(), lifetime=address_changes.UNDO_WITHIN * 3,
+        )  # fmt: skip
+        begun.proved_at = clock.now()
+    browser = open_browser()
+    page = enter_letter(browser, code)
+    assert "voleur@example.net" not in page.words
+
+    assert choose(browser).path == "/adresse-perdue/fait"
+
+    days_pass(4)
     assert address_of(parts) == CAMILLE.email
 
 
