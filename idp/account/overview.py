@@ -23,7 +23,7 @@ class Card:
 
     title: str
     text: str
-    url: str | None
+    url: str
 
 
 def _cards() -> tuple[Card, ...]:
@@ -68,10 +68,6 @@ def page(visit: Visit, owner: Owner) -> Response:
         given_name=member.given_name if member is not None else "",
         address=emails.mask(owner.account.email),
         done=visit.say(DONE.get(visit.request.args.get("fait", ""), "")),
-        cards=[
-            (visit.say(card.title), visit.say(card.text), card.url)
-            for card in _cards()
-            if card.url is not None
-        ],
+        cards=[(visit.say(card.title), visit.say(card.text), card.url) for card in _cards()],
         sign_out_url="/deconnexion",
     )

@@ -214,3 +214,18 @@ def test_whatever_voids_the_account_voids_a_pending_change(at_home, mailbox, mem
     assert at_home.get(mail.link()).h1 == "Ce lien n’est plus valable"
     assert at_home.get("/compte/adresse/validation").path == "/compte/adresse"
     assert the_change(parts).done_at is None
+
+
+def test_the_former_address_undoes_the_change_within_72_hours(open_browser, at_home, mailbox, member, clock):
+    ask_for_address(at_home)
+    at_home.submit(code=mailbox.last(to=NEW_ADDRESS).code())
+    link = mailbox.last(to=member.email, subject="Changement de l’adresse").link()
+    elsewhere = open_browser(**OTHER)
+    clock.advance(hours=71)
+
+    elsewhere.get(link)
+    elsewhere.submit(member_number=member.number)
+
+    assert give_password(elsewhere, member, identifier=NEW_ADDRESS).errors.keys() == {"password"}
+    assert give_password(elsewhere, member).path.startswith("/connexion/")
+    assert not is_signed_in(at_home)

@@ -44,22 +44,29 @@ def test_the_overview_names_its_owner_and_leads_to_every_page(browser, mailbox, 
     assert "Bonjour Camille" in page.words
     assert "c****e@example.org" in page.words
     links = [tag["href"] for tag in page.soup.select("a.choice")]
-    assert set(links) == {*OPEN, *SENSITIVE} - {"/compte"}
+    assert set(links) == {*OPEN, *SENSITIVE, neighbours.SECURITY} - {"/compte"}
     for link in links:
         assert browser.get(link).status == 200
     assert browser.get("/compte").soup.find("a", href="/deconnexion")
 
 
-def test_pages_that_are_made_elsewhere_have_a_link_once_they_exist(browser, mailbox, member, monkeypatch):
+def test_each_line_of_the_last_week_may_be_denied(browser, mailbox, member, clock):
     sign_in(browser, mailbox, member)
-    monkeypatch.setattr(neighbours, "SECURITY", "/compte/securite")
-    monkeypatch.setattr(neighbours, "ALARM", "/compte/alerte")
+    links = denials(browser)
+    assert len(links) == 1
+    assert links[0].startswith("/compte/alerte?evenement=")
+    assert browser.get(links[0]).status == 200
 
-    assert browser.get("/compte").soup.find("a", href="/compte/securite")
-    browser.get("/compte/historique")
-    links = [tag["href"] for tag in browser.page.soup.select("li.device a")]
-    assert links
-    assert all(link.startswith("/compte/alerte?evenement=") for link in links)
+    clock.advance(days=7, seconds=1)
+    sign_in(browser, mailbox, member)
+
+    assert len(denials(browser)) == 1
+    assert links[0] not in denials(browser)
+
+
+def denials(browser):
+    """The links « Ce n'était pas moi » of the history."""
+    return [tag["href"] for tag in browser.get("/compte/historique").soup.select("li.device a")]
 
 
 def test_who_is_not_signed_in_signs_in_and_comes_back(browser, mailbox, member):
@@ -137,7 +144,7 @@ def test_idle_time_is_that_of_the_space_in_which_the_session_was_opened(
     spaces = parts.spaces._spaces
     shorter = {"session_idle": timedelta(minutes=10)}
     spaces["professionnel"] = spaces["professionnel"].model_copy(update=shorter)
-    doctor = replace(MAELLE, number="7654321", population="professionnel")
+    doctor = replace(MAELLE, number="10003456789", population="professionnel")
     register.open_account(doctor)
     sign_in(browser, mailbox, doctor, address="/connexion?espace=professionnel")
     clock.advance(minutes=10)
