@@ -51,7 +51,7 @@ def test_the_code_of_the_new_address_changes_it_and_both_are_told(
     assert old.subject == "Changement de l’adresse email de votre compte"
     assert "c****e@example.net" in old.words
     assert "15 mars 2026" in old.words
-    assert mailbox.last(to=NEW_ADDRESS).subject == "Votre adresse email est changée"
+    assert mailbox.last(to=NEW_ADDRESS).subject == "L’adresse email de votre compte a changé"
     change = the_change(parts)
     assert change.done_at == change.verified_at == parts.clock.now()
     assert change.former_email == member.email
