@@ -1,6 +1,7 @@
 """The people of the stories, what they do all the time, and how they come to be in the register."""
 
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,21 +51,17 @@ class Register:
     def __init__(self, parts: Any, folder: Path) -> None:
         self._parts = parts
         self._folder = folder
-        self._lines: dict[tuple[str, str], str] = {}
 
     def add(self, *people: Person) -> None:
-        """Import them, with those who were there before."""
-        for person in people:
-            self._lines[person.population, person.number] = person.line
-        self._take()
+        """Import them beside those who were there before."""
+        self._take(people)
 
     def replace(self, *people: Person) -> ImportReport:
         """Import them as the whole register: whoever else was there is gone."""
-        self._lines = {(person.population, person.number): person.line for person in people}
-        return self._take(full=True, force=True)
+        return self._take(people, full=True, force=True)
 
-    def _take(self, **options: bool) -> ImportReport:
-        content = "\n".join([",".join(HEADER), *self._lines.values()]) + "\n"
+    def _take(self, people: Iterable[Person], **options: bool) -> ImportReport:
+        content = "\n".join([",".join(HEADER), *(person.line for person in people)]) + "\n"
         now = self._parts.clock.now()
         report = make_importer(self._parts.settings, self._parts.database, now=now).run(
             io.BytesIO(content.encode()),
