@@ -112,7 +112,8 @@ def no_service(visitor: Visitor) -> None:
 @PART.scene("compte-historique")
 def history(visitor: Visitor) -> None:
     """« Mon historique de sécurité »."""
-    _sign_in(visitor, answer="Oui, se fier à cet appareil")
+    visitor.open("/connexion", espace="adherent")
+    visitor.sign_in(visitor.world.member(), answer="Oui, se fier à cet appareil")
     visitor.open("/compte/historique")
 
 
@@ -155,10 +156,9 @@ def too_late(visitor: Visitor) -> None:
     visitor.press("Non merci")
 
 
-def _sign_in(visitor: Visitor, person: Person | None = None, *, answer: str = "Non merci") -> Person:
+def _sign_in(visitor: Visitor, person: Person | None = None) -> Person:
     person = person or visitor.world.member()
-    visitor.open("/connexion", espace="adherent")
-    visitor.sign_in(person, answer=answer)
+    visitor.be_signed_in(person)
     return person
 
 

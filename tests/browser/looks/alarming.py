@@ -87,8 +87,7 @@ def unknown(visitor: Visitor) -> None:
 @PART.scene("compte-alerte")
 def signed_in(visitor: Visitor) -> None:
     """The same question in « Mon compte »."""
-    visitor.open("/connexion", espace="adherent")
-    visitor.sign_in(visitor.world.member())
+    visitor.be_signed_in(visitor.world.member())
     visitor.open("/compte/alerte")
 
 

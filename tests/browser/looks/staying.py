@@ -19,7 +19,9 @@ def account(visitor: Visitor) -> None:
 @PART.scene("compte-appareils")
 def devices(visitor: Visitor) -> None:
     """« Mes appareils de confiance », this one among them."""
-    person = _sign_in(visitor, answer="Oui, se fier à cet appareil")
+    person = visitor.world.member()
+    visitor.open("/connexion", espace="adherent")
+    visitor.sign_in(person, answer="Oui, se fier à cet appareil")
     with visitor.world.rows() as session:
         for name in ("Firefox sur Windows", "Safari sur iOS"):
             trusted_device.trust(
@@ -66,8 +68,5 @@ def signed_out(visitor: Visitor) -> None:
     visitor.press("Se déconnecter")
 
 
-def _sign_in(visitor: Visitor, **options: str):
-    person = visitor.world.member()
-    visitor.open("/connexion", espace="adherent")
-    visitor.sign_in(person, **options)
-    return person
+def _sign_in(visitor: Visitor) -> None:
+    visitor.be_signed_in(visitor.world.member())

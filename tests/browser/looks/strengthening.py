@@ -176,8 +176,7 @@ def set_up_elsewhere(visitor: Visitor) -> None:
 
 def _sign_in(visitor: Visitor) -> Person:
     person = visitor.world.member()
-    visitor.open("/connexion", espace="adherent")
-    visitor.sign_in(person)
+    visitor.be_signed_in(person)
     return person
 
 

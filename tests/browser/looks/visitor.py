@@ -10,6 +10,8 @@ from idp.captcha.challenge import SEAL, CaptchaChallenge
 from idp.core.outbox import PURPOSE as OUTBOX
 from idp.core.outbox import OutboxMessage
 from idp.login.interaction import Interaction
+from idp.sessions import service as sessions
+from idp.sessions.assurance import Method
 from idp.subjects import accounts
 from idp.subjects.accounts import Account
 from idp.subjects.enrolments import Enrolment
@@ -106,6 +108,25 @@ class Visitor:
         self.send(identifier=person.email, password=person.password)
         self.give_code()
         self.press(answer)
+
+    def be_signed_in(self, person: Person, space: str = "adherent") -> None:
+        """Somebody who has just signed in with password and code; the pages of the sign-in have scenes of their own."""
+        parts, now = self.world.parts, self.world.clock.now()
+        with self.world.rows() as session:
+            _row, secret = sessions.open_session(
+                session,
+                account=accounts.by_email(session, person.email),
+                space=parts.spaces[space],
+                methods=frozenset({Method.PASSWORD, Method.MAIL_CODE}),
+                device_id=None,
+                browser_name="Chrome sur Linux",
+                auth_time=now,
+                second_step_at=now,
+                now=now,
+            )
+        host = urlsplit(self.world.url).hostname
+        cookie = {"name": "__Host-parvis_session", "value": secret, "domain": host, "path": "/"}
+        self.page.context.add_cookies([{**cookie, "secure": True, "httpOnly": True, "sameSite": "Lax"}])
 
     def enrol(self, person: Person, **changes: str) -> None:
         """« Créer son compte »: the form, filled in and sent."""
