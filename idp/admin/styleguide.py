@@ -9,7 +9,7 @@ from idp.admin import tokens
 from idp.authenticators import password_policy
 from idp.authenticators.password_policy import Profile, RuleText
 from idp.captcha.guard import Guard
-from idp.core.errors import Problem
+from idp.core.errors import CATALOGUE, Problem
 from idp.core.themes import theme_css
 from idp.web.kit import Kit, Visit
 from idp.web.templates import FOLDER
@@ -90,6 +90,10 @@ def _components(visit: Visit, captcha: Guard) -> Response:
         today=today,
         device_name=visit.device_name,
         devices=[device | {"current": True}, device | {"current": False}],
+        now=visit.now,
+        passkey={"answer_url": PATH, "options_url": PATH, "refused": visit.say(CATALOGUE["P-6401"].member)},
+        confirming=Samples(prefix="app-"),
+        app={"picture": "", "address": PATH, "secret": ["ABCD", "EFGH", "2345"]},
     )
 
 

@@ -17,7 +17,8 @@ from idp.web.kit import Visit
 # Where nothing happened that its reader could undo, or where their answer is the mail's own link or code.
 WITHOUT_LINK = frozenset({
     Kind.ACTIVATION, Kind.ALREADY_MEMBER, Kind.REQUEST_IMPOSSIBLE, Kind.ONE_TIME_CODE, Kind.PASSWORD_ASKED,
-    Kind.ADDRESS_NEW, Kind.ACCOUNT_BLOCKED, Kind.TERMS_CHANGED, Kind.INVITATION, Kind.TEST,
+    Kind.ADDRESS_NEW, Kind.ADDRESS_TAKEN, Kind.NO_ACCOUNT, Kind.ACCOUNT_BLOCKED, Kind.TERMS_CHANGED,
+    Kind.INVITATION, Kind.TEST,
 })  # fmt: skip
 
 

@@ -41,6 +41,7 @@ def start(database: Database, tmp_path: Path) -> Iterator[Callable[..., subproce
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),
         "PARVIS_DATABASE_URL": database.engine.url.render_as_string(hide_password=False),
+        "PARVIS_SPACES_DIR": str(ROOT / "config" / "spaces"),
         "PARVIS_SECRET_KEY": "a root secret of the tests, long enough",
         "PARVIS_PEPPER": "another secret of the tests, long enough",
     }

@@ -176,6 +176,7 @@ def test_an_english_member_enrols_and_signs_in_without_a_word_of_french(
     page = sign_in(browser, mailbox, newcomer, trust="Yes, trust this device")
 
     assert (page.path, page.h1) == ("/compte", "My account")
+    page = browser.get("/compte/appareils")
     assert "Firefox on Linux" in page.words
     assert "10 June 2026" in page.words
     assert "Firefox on Linux" in mailbox.last(subject="trusted device").text

@@ -143,7 +143,7 @@ def test_a_link_and_a_code_stand_alone_on_their_line_and_nothing_else_looks_like
         expected = [each.values["code"]] if "code" in each.values else []
         return (codes, sorted(links)) != (expected, given) or not all(map(ONLY_A_LINK.fullmatch, links))
 
-    assert len(every_mail) == len(Kind) * 2 * 3
+    assert len(every_mail) == len(Kind) * 2 * 4
     assert faults(every_mail, fault) == {}
 
 

@@ -41,7 +41,14 @@ def test_the_request_carries_pkce_state_nonce_and_the_scopes_of_the_door(browser
     assert asked["response_type"] == "code"
     assert asked["client_id"] == "espace-adherent"
     assert asked["redirect_uri"] == f"{BASE_URL}/callback/adherent"
-    assert asked["scope"].split() == ["openid", "profile", "email", "member", "member_data"]
+    assert asked["scope"].split() == [
+        "openid",
+        "profile",
+        "email",
+        "member",
+        "member_data",
+        "account:devices",
+    ]
     assert asked["code_challenge_method"] == "S256"
     assert min(len(asked[name]) for name in ("state", "nonce", "code_challenge")) == 43
 
