@@ -21,6 +21,7 @@ TRUSTED_FOR = timedelta(days=90)
 SIZES = ("small", "large", "h2", "h1")
 STEPS = ("s1", "s2", "s3", "s4", "s5", "s6", "s7")
 ROUNDS = ("round", "round-large")
+NO_SUCH_KEY = CATALOGUE["P-6401"].member
 
 
 class Samples(Form):
@@ -91,7 +92,7 @@ def _components(visit: Visit, captcha: Guard) -> Response:
         device_name=visit.device_name,
         devices=[device | {"current": True}, device | {"current": False}],
         now=visit.now,
-        passkey={"answer_url": PATH, "options_url": PATH, "refused": visit.say(CATALOGUE["P-6401"].member)},
+        passkey={"answer_url": PATH, "options_url": PATH, "refused": visit.say(NO_SUCH_KEY)},
         confirming=Samples(prefix="app-"),
         app={"picture": "", "address": PATH, "secret": ["ABCD", "EFGH", "2345"]},
     )
