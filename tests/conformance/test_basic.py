@@ -261,7 +261,7 @@ def test_oidcc_ensure_request_with_acr_values_succeeds(suite, world):
     stepped_up = steps_up(suite, browser, "urn:parvis:acr:2sv")
 
     assert either.claims["acr"] == unknown.claims["acr"] == "urn:parvis:acr:2sv-remembered"
-    assert {"urn:parvis:acr:2sv", "urn:parvis:acr:2sv-remembered"} == set(offered)
+    assert {"urn:parvis:acr:2sv", "urn:parvis:acr:2sv-remembered", "urn:parvis:acr:mfa"} == set(offered)
     assert stepped_up.claims["acr"] == "urn:parvis:acr:2sv"
 
 

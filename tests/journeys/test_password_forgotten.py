@@ -1,9 +1,11 @@
 """« Mot de passe oublié »: a link and a code by mail, the same answer for everybody, and what ends with it."""
 
+import re
 from datetime import timedelta
 
 import pytest
 
+from tests.support.alarming import raise_alarm
 from tests.support.browser import Browser, Page
 from tests.support.people import (
     CAMILLE,
@@ -301,3 +303,29 @@ def test_thirty_minutes_are_over_while_the_form_is_open(asked, browser, clock, p
 
     assert choose(browser).number == "P-6002"
     assert events(parts.database, "password.reset") == []
+
+
+def test_in_an_alarm_the_mailbox_alone_sets_no_password_and_the_paper_ends_it(browser, mailbox, member):
+    raise_alarm(browser, member)
+    ask(browser, member.email)
+    browser.get(mailbox.last(to=member.email, subject=ASKED).link())
+
+    assert choose(browser).errors.keys() == {"access_code"}
+    assert choose(browser, access_code="zyxwvuts").errors.keys() == {"access_code"}
+    assert choose(browser, access_code=member.code).path == "/mot-de-passe/fait"
+    assert sign_in(browser, mailbox, Person(password=NEW)).h1 == "Mon compte"
+
+
+def test_where_a_stranger_knows_the_access_code_no_password_is_set_by_mail(browser, mailbox, member):
+    raise_alarm(browser, member, is_code_known=True)
+    ask(browser, member.email)
+    link = mailbox.last(to=member.email, subject=ASKED).link()
+
+    page = browser.get(link)
+
+    assert page.h1 == "Votre compte est bloqué"
+    assert page.soup.find("a", href=re.compile("^/adresse-perdue/lettre"))
+    assert not page.soup.select("main input[type=password]")
+    posted = {"csrf_token": csrf(page), "password": NEW, "password_confirm": NEW, "access_code": member.code}
+    assert browser.post(link, posted).h1 == "Votre compte est bloqué"
+    assert give_password(browser, Person(password=NEW)).errors.keys() == {"password"}

@@ -199,9 +199,9 @@ def _brought_a_page(request: Request) -> bool:
 
 
 def _is_aside(request: Request) -> bool:
-    """The captcha, what was given up, and an answer that left the page where it was."""
+    """The captcha, the script of passkeys, what was given up, and an answer that left the page where it was."""
     if request.failure is not None or urlsplit(request.url).path.startswith(
-        ("/captcha/", "/static/captcha.js")
+        ("/captcha/", "/static/captcha.js", "/static/passkey.js")
     ):
         return True
     return request.is_navigation_request() and not _brought_a_page(request)

@@ -87,6 +87,18 @@ def new_password_by_code(visitor: Visitor) -> None:
     visitor.send(code=visitor.newest_mail()["code"])
 
 
+@PART.scene("mot-de-passe-nouveau-alerte")
+def new_password_in_alarm(visitor: Visitor) -> None:
+    """While an alarm stands the paper is asked for too."""
+    _alarmed(visitor, proof="access-code")
+
+
+@PART.scene("mot-de-passe-nouveau-bloque")
+def no_new_password(visitor: Visitor) -> None:
+    """An alarm that only a letter's code ends: no password is set by mail (P-6304)."""
+    _alarmed(visitor, proof="letter")
+
+
 @PART.scene("mot-de-passe-nouveau-perime")
 def link_over(visitor: Visitor) -> None:
     """A link that was used or is too old (P-6002)."""
@@ -288,6 +300,13 @@ def unknown_address_link(visitor: Visitor) -> None:
 def _ask(visitor: Visitor, identifier: str) -> None:
     visitor.open("/mot-de-passe-oublie", espace="adherent")
     visitor.send(identifier=identifier)
+
+
+def _alarmed(visitor: Visitor, *, proof: str) -> None:
+    person = visitor.world.member()
+    _ask(visitor, person.email)
+    visitor.change_account(person, alarm_at=visitor.world.clock.now(), alarm_proof=proof)
+    visitor.page.goto(visitor.newest_mail()["link"])
 
 
 def _link(visitor: Visitor) -> str:
