@@ -129,9 +129,18 @@ def erase(number: str, population: str | None, *, yes: bool) -> None:
     metavar="HOW",
     help="You made sure who called, and how: the second proof of a new address that waits.",
 )
+@click.option(
+    "--address", default="", help="The new address as the caller says it; another one that waits is refused."
+)
 @click.option("--json", "as_json", is_flag=True, help="A JSON object.")
 def unlock(
-    number: str, *, population: str | None, space: str | None, identity_checked: str | None, as_json: bool
+    number: str,
+    *,
+    population: str | None,
+    space: str | None,
+    identity_checked: str | None,
+    address: str,
+    as_json: bool,
 ) -> None:
     """Lift delays and a frozen second step of the member with this number, and say what else waits.
 
@@ -162,17 +171,23 @@ def unlock(
             raise click.UsageError("two populations have this number: say which with --population")
         if not found:
             raise click.ClickException("no member has this number")
-        unlocked = help_desk.unlock(
-            session,
-            found[0],
-            tools=ChangeTools(
-                settings,
-                Vault.from_root(settings.secret_key.get_secret_value()),
-                Spaces.read(settings.spaces_dir),
-            ),
-            now=SystemClock().now(),
-            identity_checked=(identity_checked or "").strip(),
+        tools = ChangeTools(
+            settings,
+            Vault.from_root(settings.secret_key.get_secret_value()),
+            Spaces.read(settings.spaces_dir),
         )
+        how = (identity_checked or "").strip()
+        now = SystemClock().now()
+        try:
+            unlocked = help_desk.unlock(
+                session, found[0], tools=tools, now=now, identity_checked=how, address=address
+            )
+        except help_desk.OtherAddress:
+            # Nothing is confirmed, and nothing else of this call is kept.
+            raise click.ClickException(
+                "another address waits than --address says: somebody else may have asked for it; "
+                "have the member ask again on « Je n'ai plus accès à mon email »"
+            ) from None
     _tell_unlocked(unlocked, as_json=as_json)
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from flask import Response
 
-from idp.login.service import SESSION, Login, default_demand, is_second_step_fresh, live_session
+from idp.login.service import SESSION, Login, default_demand, is_second_step_fresh, own_session
 from idp.sessions import service as sessions
 from idp.sessions.service import LiveSession
 from idp.subjects import accounts
@@ -71,11 +71,14 @@ def renew_session(visit: Visit, owner: Owner) -> None:
 
 
 def _owner_of(visit: Visit) -> Owner | None:
-    live = live_session(visit)
+    live = own_session(visit)
+    if live is not None and visit.request.method == "POST":
+        # Whoever ends this session at the same time was first, or waits: it is judged again under the account's lock.
+        accounts.hold(visit.session, live.account_id)
+        live = own_session(visit)
     account = accounts.by_id(visit.session, live.account_id) if live is not None else None
     if live is None or account is None:
         return None
-    visit.space = visit.kit.spaces.get(live.space) or visit.space
     sessions.touch(visit.session, live, now=visit.now)
     return Owner(live, account)
 

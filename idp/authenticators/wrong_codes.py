@@ -37,8 +37,14 @@ def rest(session: Session, account: Account, *, rules: SignIn, now: datetime) ->
     accounts.rest_second_step(session, account.id, until=now + rules.freeze)
 
 
+def forget(session: Session, account: Account) -> None:
+    """Give the second step back whole, after the paper or an identity check was the proof."""
+    throttles.lift(session, f"wrong-codes:{account.id}")
+    account.second_step_rests_until = None
+
+
 def _key(account: Account) -> str:
     # After each rest the account has its wrong codes again: the rest, not the day, stops a guesser. Another epoch
-    # has them too: who guessed before has lost the password by now.
+    # gives none: whoever reads the mailbox may raise it as often as they like.
     rested = account.second_step_rests_until
-    return f"wrong-codes:{account.id}:{account.epoch}:{rested.isoformat() if rested else ''}"
+    return f"wrong-codes:{account.id}:{rested.isoformat() if rested else ''}"

@@ -229,7 +229,7 @@ _ENTRIES = (
         "P-6002", 410, "Ce lien n’est plus valable",
         "Ce lien a déjà servi, ou il est trop ancien. Demandez-en un autre.",
         "A link for a new password is good for 30 minutes and once; ask for another.",
-        "The request is spent, too old, overtaken by three newer ones, or the account's epoch rose since.",
+        "The request is spent, too old, or the account's epoch rose since.",
     ),
     Entry(
         "P-6003", 404, "Ce lien n’est pas valable",

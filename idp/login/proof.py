@@ -27,7 +27,8 @@ def holds(visit: Visit, interaction: Interaction) -> bool:
         return False
     if interaction.account_id is not None:
         # At every step: what was proved to an account that has changed since counts no more.
-        account = accounts.by_id(visit.session, interaction.account_id)
+        look = accounts.hold if visit.request.method == "POST" else accounts.by_id
+        account = look(visit.session, interaction.account_id)
         if account is None or account.epoch != interaction.epoch:
             return False
     if interaction.inherited_from is None:

@@ -108,6 +108,7 @@ def _as_much_work(visit: Visit, row: Recovery) -> None:
     for _ in range(2):
         address_changes.none_to_begin(visit.session)
     one_time.newest(visit.session, purpose=Purpose.NOTHING, binding=row.id)
+    throttles.restore(visit.session, f"tries:{Purpose.NOTHING}:{row.id}")
     for _ in range(5):
         one_time.issue_link(
             visit.session,

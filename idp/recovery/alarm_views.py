@@ -16,7 +16,7 @@ from idp.core.mail_templates import Kind
 from idp.core.throttles import Schedule
 from idp.core.words import N_
 from idp.login.pairs import TOO_SOON
-from idp.login.service import SESSION, Login, default_demand, live_session
+from idp.login.service import SESSION, Login, default_demand, own_session
 from idp.sessions import alarms
 from idp.sessions.alarms import Raised
 from idp.subjects import accounts, address_changes, letters, members, notices
@@ -108,7 +108,7 @@ def _act(visit: Visit, token: str) -> Response:
     if event is None:
         return _over(visit)
     form = NumberForm(visit.request.form)
-    if _mode(visit, event) == "done" or not _number_passes(visit, event, form):
+    if (_mode(visit, event) == "done" and not event.is_code_known) or not _number_passes(visit, event, form):
         return _page(visit, event, form)
     notice = event.notice
     if notice is not None and event.leaves_open and notice.reported_at is None:
@@ -174,11 +174,10 @@ def _of_link(visit: Visit, token: str) -> Event | None:
 
 def _of_session(visit: Visit) -> Event | None:
     """What a line of the history is about, in the browser that is signed in; None when nobody is."""
-    live = live_session(visit)
+    live = own_session(visit)
     account = accounts.by_id(visit.session, live.account_id) if live is not None else None
     if live is None or account is None:
         return None
-    visit.space = visit.kit.spaces.get(live.space) or visit.space
     line = visit.request.args.get("evenement", "")
     at = audit.instant_of(visit.session, line, account_id=account.id)
     return Event(account=account, budget=f"not-me:{live.id}", sentence=SOMETHING, at=at)
@@ -217,7 +216,8 @@ def _raise(visit: Visit, event: Event, *, by: str) -> None:
         vault=visit.kit.vault,
         space=visit.space.name,
         now=visit.now,
-        is_code_known=event.is_code_known,
+        # What came from outside came with number and access code, also when it was refused before.
+        is_code_known=event.is_code_known or event.leaves_open,
         mates=_mates(visit, account),
     )
     if raised is None:
@@ -249,7 +249,9 @@ def _tell(visit: Visit, account: Account, raised: Raised) -> None:
 
 
 def _mode(visit: Visit, event: Event) -> str:
-    if alarms.stands(event.account):
+    # Whoever opened the account with the member's own papers may have pressed their own link first.
+    is_stronger = event.is_code_known and alarms.accepts_access_code(event.account)
+    if alarms.stands(event.account) and not is_stronger:
         return "done"
     if throttles.used(visit.session, event.budget, now=visit.now) >= TRIES:
         return "exhausted"

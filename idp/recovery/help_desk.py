@@ -10,6 +10,7 @@ from idp.core import audit, throttles
 from idp.core.secrets import Vault
 from idp.recovery import changes
 from idp.recovery.changes import ChangeTools
+from idp.sessions import alarms
 from idp.subjects import accounts, address_changes, emails
 from idp.subjects.accounts import Account
 from idp.subjects.address_changes import AddressChange
@@ -37,12 +38,23 @@ class Unlocked:
     is_done: bool = False
 
 
+class OtherAddress(ValueError):
+    """Another address than the caller's waits: somebody else may have asked for it. Nothing was confirmed."""
+
+
 def unlock(
-    session: Session, member: Member, *, tools: ChangeTools, now: datetime, identity_checked: str = ""
+    session: Session,
+    member: Member,
+    *,
+    tools: ChangeTools,
+    now: datetime,
+    identity_checked: str = "",
+    address: str = "",
 ) -> Unlocked:
     """Lift the delays and the rest of the second step; with `identity_checked`, confirm a new address too.
 
-    `identity_checked` says how the agent made sure who called; it is kept in the audit.
+    `identity_checked` says how the agent made sure who called; it is kept in the audit. `address` is the new one as
+    the caller says it. Of staff, who have no papers of the mutual, the check ends an alarm. Raises OtherAddress.
     """
     found = accounts.by_member(session, member.id)
     account = accounts.hold(session, found.id) if found is not None else None
@@ -53,8 +65,20 @@ def unlock(
     rested = account.second_step_rests_until is not None and account.second_step_rests_until > now
     account.second_step_rests_until = None
     _note(session, account, now=now, delays=lifted)
+    if identity_checked and alarms.stands(account) and not member.access_code_mac:
+        alarms.end(session, account, now=now)
+        audit.record(
+            session,
+            now=now,
+            event="alarm.undone",
+            account_id=account.id,
+            by="help-desk",
+            how=identity_checked[:LONGEST_HOW],
+        )
     change = address_changes.pending_of(session, account, now=now)
     if change is not None and identity_checked:
+        if emails.fold(address) != change.email_folded:
+            raise OtherAddress
         confirm_by_help_desk(session, account, change, tools=tools, how=identity_checked, now=now)
     return Unlocked(
         has_account=True,

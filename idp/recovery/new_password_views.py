@@ -109,7 +109,9 @@ class _Views:
 def _form_for(visit: Visit, row: Recovery, account: Account) -> NewPasswordForm:
     """The fields that this way back needs: an alarm asks for the paper, a letter about the address that waits."""
     if row.kind != Kind.LETTER:
-        wanted = AlarmForm if lifting.needs_access_code(account) else NewPasswordForm
+        wanted = (
+            AlarmForm if lifting.needs_access_code(visit.session, account, now=visit.now) else NewPasswordForm
+        )
         return wanted(visit.request.form)
     change = address_changes.pending_of(visit.session, account, now=visit.now)
     if change is None:

@@ -119,6 +119,10 @@ def _may_mail(visit: Visit, row: Recovery, account: Account | None) -> bool:
         who = "unknown:" + visit.kit.vault.mac("unknown-identifier", emails.fold(row.typed))
         most, from_here = rules.mails_to_strangers_per_day, rules.strangers_per_network
     is_within = spend_of_day(visit, f"recovery-mails:{who}", limit=most)
+    is_first = spend_of_day(visit, f"recovery-mails:{who}:{visit.network}", limit=1)
+    if account is not None and is_first and not is_within:
+        # Strangers used the day up: the owner, who comes from elsewhere, still has their mail.
+        is_within = spend_of_day(visit, f"recovery-mails-beyond:{who}", limit=most)
     kind = "owners" if account is not None else "strangers"
     return spend_of_day(visit, f"recovery-mails-to-{kind}:{visit.network}", limit=from_here) and is_within
 
@@ -200,7 +204,7 @@ def of_link(visit: Visit, token: str) -> Recovery | None:
 
 def account_of(visit: Visit, row: Recovery) -> Account | None:
     """The account that a request opens, while it is as it was then; None when the request is over."""
-    if not row.is_open(visit.now) or recoveries.is_overtaken(visit.session, row):
+    if not row.is_open(visit.now):
         return None
     account = accounts.by_id(visit.session, row.account_id or "")
     return account if account is not None and account.epoch == row.epoch else None

@@ -27,7 +27,7 @@ def set_password(
     by_letter = row.kind == Kind.LETTER
     if not by_letter and lifting.needs_letter(account):
         return False
-    if lifting.needs_access_code(account) and not knows_paper:
+    if not knows_paper and lifting.needs_access_code(visit.session, account, now=visit.now):
         return False
     if not recoveries.spend(visit.session, row, now=visit.now):
         return False

@@ -12,11 +12,11 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
-from idp.authenticators import strong
+from idp.authenticators import strong, wrong_codes
 from idp.core import throttles
 from idp.core.secrets import Vault
 from idp.sessions import credentials
-from idp.subjects import accounts, address_changes, enrolments, letters, notices
+from idp.subjects import accounts, address_changes, enrolments, letters, members, notices
 from idp.subjects.accounts import Account
 from idp.subjects.address_changes import AddressChange, Origin
 from idp.subjects.letters import StartedBy
@@ -71,7 +71,10 @@ def raise_alarm(
     `is_code_known`: a stranger had the member's access code. `mates`: see `credentials.change_address`.
     """
     if not accounts.begin_alarm(session, account, now=now):
+        if is_code_known and accepts_access_code(account):
+            _want_letter(session, account, vault=vault, space=space, now=now)
         return None
+    wrong_codes.forget(session, account)
     # Who was inside may have closed it.
     accounts.keep(session, account.id, now=now)
     latest = account.email
@@ -80,6 +83,8 @@ def raise_alarm(
     # A lost address is changed by who knows number and access code: a stranger did, if it was not the member.
     is_code_known = is_code_known or any(change.origin == Origin.LOST for change in [*refused, *done])
     account.alarm_proof = (Proof.LETTER if is_code_known else Proof.ACCESS_CODE).value
+    if is_code_known:
+        _ask_for_access_code(session, account, vault=vault, space=space, now=now)
     is_restored = _restore(session, account, done, now=now, mates=mates)
     if not is_restored:
         credentials.void(session, account, now=now)
@@ -106,8 +111,36 @@ def _restore(
     return True
 
 
+def _want_letter(session: Session, account: Account, *, vault: Vault, space: str, now: datetime) -> None:
+    """The alarm that stands was raised by a stranger, perhaps: the access code ends it no longer."""
+    account.alarm_proof = Proof.LETTER.value
+    credentials.void(session, account, now=now)
+    _ask_for_access_code(session, account, vault=vault, space=space, now=now)
+    _post_letter(session, account, vault=vault, space=space, now=now)
+
+
+def _ask_for_access_code(
+    session: Session, account: Account, *, vault: Vault, space: str, now: datetime
+) -> None:
+    """A stranger has the access code: the mutual is asked to post another one."""
+    letters.start(
+        session,
+        vault=vault,
+        kind=letters.Kind.ACCESS_CODE,
+        member_id=account.member_id,
+        subject=account.member_id,
+        space=space,
+        started_by=StartedBy.MEMBER,
+        now=now,
+    )
+
+
 def _post_letter(session: Session, account: Account, *, vault: Vault, space: str, now: datetime) -> bool:
     """Start the recovery by post, for who has neither password nor access code at hand."""
+    member = members.by_id(session, account.member_id)
+    if member is None or not member.access_code_mac:
+        # Staff have no papers of the mutual: an operator ends their alarm.
+        return False
     key = f"alarm-letters:{account.id}"
     if not throttles.spend(session, key, limit=LETTERS, window=LETTERS_WITHIN, now=now):
         return False
@@ -133,16 +166,7 @@ def refuse(session: Session, account: Account, *, vault: Vault, space: str, now:
     # What proved a lost address must not prove the next one.
     letters.withdraw(session, letters.recovery_subject(account), now=now)
     enrolments.void_of_member(session, account.member_id, now=now)
-    letters.start(
-        session,
-        vault=vault,
-        kind=letters.Kind.ACCESS_CODE,
-        member_id=account.member_id,
-        subject=account.member_id,
-        space=space,
-        started_by=StartedBy.MEMBER,
-        now=now,
-    )
+    _ask_for_access_code(session, account, vault=vault, space=space, now=now)
 
 
 def lift(account: Account) -> None:
@@ -156,4 +180,5 @@ def end(session: Session, account: Account, *, now: datetime) -> int:
     What was begun while it was shut ends: other sign-ins on their way, and the letter's code.
     """
     lift(account)
+    wrong_codes.forget(session, account)
     return credentials.void(session, account, now=now)

@@ -216,14 +216,11 @@ def set_password_hash(session: Session, account_id: str, *, former: str, stored:
 
 
 def raise_epoch(session: Session, account: Account, *, now: datetime) -> int:
-    """Void all that this account gave; the new epoch. One UPDATE, so that two changes at once raise it twice.
-
-    The second step rests no longer: whoever guessed codes had the former credentials.
-    """
+    """Void all that this account gave; the new epoch. One UPDATE, so that two changes at once raise it twice."""
     raised = (
         update(Account)
         .where(Account.id == account.id)
-        .values(epoch=Account.epoch + 1, second_step_rests_until=None, updated_at=now)
+        .values(epoch=Account.epoch + 1, updated_at=now)
         .returning(Account.epoch)
         .execution_options(synchronize_session=False)
     )

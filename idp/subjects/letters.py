@@ -6,6 +6,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, LargeBinary, Text, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from idp.core import throttles
 from idp.core.db import Base, UtcDateTime, new_id
 from idp.core.secrets import Vault
 from idp.subjects import one_time
@@ -77,6 +78,8 @@ def start(
     letter_id = new_id()
     sealed = None
     if kind is not Kind.ACCESS_CODE:
+        # A new letter has tries of its own, whoever used up those of the last one.
+        throttles.restore(session, f"tries:{Purpose.LETTER_CODE}:{_binding(kind, subject)}")
         code = one_time.issue_code(
             session,
             vault=vault,
@@ -107,7 +110,13 @@ def begun_lately(session: Session, *, kind: Kind, subject: str, now: datetime) -
     """When the letter was begun that stands in the way of another for this subject; None when none does."""
     recent = (
         select(Letter.created_at)
-        .where(Letter.kind == kind, Letter.subject == subject, Letter.created_at > now - PAUSE)
+        .where(
+            Letter.kind == kind,
+            Letter.subject == subject,
+            Letter.created_at > now - PAUSE,
+            # One that was withdrawn stands in nobody's way.
+            Letter.expires_at > now,
+        )
         .order_by(Letter.created_at.desc())
         .limit(1)
     )

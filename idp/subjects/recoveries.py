@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, Integer, Text, delete, func, select, update
+from sqlalchemy import ForeignKey, Index, Integer, Text, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, UtcDateTime, new_id
 from idp.subjects.accounts import Account
 
-# The mails of this many requests stay good: a newer one may arrive before an older one.
-ALIVE = 3
 # The epoch of a request that opens nothing: no account has it.
 VOID = -1
 KEPT_AFTER_EXPIRY = timedelta(days=7)
@@ -128,22 +126,6 @@ def lock_request(session: Session, request_id: str) -> Sequence[Recovery]:
 def by_proof(session: Session, proof_hash: str) -> Recovery | None:
     """The row that a proof cookie belongs to."""
     return session.execute(select(Recovery).where(Recovery.proof_hash == proof_hash)).scalar_one_or_none()
-
-
-def is_overtaken(session: Session, row: Recovery) -> bool:
-    """Whether so many newer requests were made for the same account that this one's mails are void."""
-    newer = (
-        select(func.count())
-        .select_from(Recovery)
-        .where(
-            Recovery.account_id == (row.account_id or ""),
-            Recovery.kind == row.kind,
-            # A request whose mails never left takes nobody's place.
-            Recovery.outbox_id.is_not(None),
-            Recovery.created_at > row.created_at,
-        )
-    )
-    return session.execute(newer).scalar_one() >= ALIVE
 
 
 def spend(session: Session, row: Recovery, *, now: datetime) -> bool:

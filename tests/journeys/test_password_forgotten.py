@@ -176,17 +176,14 @@ def test_a_mail_is_sent_again_after_a_minute_five_in_all_and_the_last_ones_are_g
     assert browser.submit(code=mails[2].code()).path == "/mot-de-passe/nouveau"
 
 
-def test_a_newer_request_leaves_the_former_mails_alive_until_three_are_newer(
-    browser, mailbox, member, clock, open_browser
-):
+def test_a_newer_request_leaves_the_former_mails_alive_until_one_is_used(browser, mailbox, member, clock):
     mails = []
     for _ in range(4):
         ask(browser, member.email)
         mails.append(mailbox.last(to=member.email))
         clock.advance(seconds=1)
 
-    assert browser.get(mails[0].link()).number == "P-6002"
-    browser.get(mails[1].link())
+    browser.get(mails[0].link())
     assert choose(browser).path == "/mot-de-passe/fait"
     assert browser.get(mails[3].link()).number == "P-6002"
 
@@ -262,7 +259,7 @@ def test_a_stranger_gets_three_mails_a_day_and_an_owner_is_not_kept_out_by_them(
     for number in range(5):
         ask(open_browser(network=f"203.0.{number}.9"), "xamille@example.org")
     for number in range(22):
-        ask(open_browser(network=f"203.0.{number}.9"), member.email)
+        ask(open_browser(network="203.0.113.9" if number else "203.0.1.9"), member.email)
     browser = open_browser()
 
     assert len(mailbox.all(to="xamille@example.org")) == 3
