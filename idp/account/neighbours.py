@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from idp.core.audit import AuditEvent
 
-# « Plus de sécurité »: passkeys, authenticator app, recovery codes.
+# « Sécurité de ma connexion »: passkeys, authenticator app, recovery codes.
 SECURITY = "/compte/securite"
 # « Ce n'était pas moi » for who is signed in.
 ALARM = "/compte/alerte"

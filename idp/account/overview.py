@@ -41,7 +41,7 @@ def _cards() -> tuple[Card, ...]:
         Card(N_("Mon mot de passe"), N_("En choisir un nouveau."), "/compte/mot-de-passe"),
         Card(N_("Mon adresse email"), N_("Celle avec laquelle vous vous connectez."), "/compte/adresse"),
         Card(
-            N_("Plus de sécurité"),
+            N_("Sécurité de ma connexion"),
             N_("Clés d’accès, application d’authentification, codes de secours."),
             neighbours.SECURITY,
         ),

@@ -261,10 +261,12 @@ def _mode(visit: Visit, event: Event) -> str:
 
 def _page(visit: Visit, event: Event, form: NumberForm) -> Response:
     account = event.account
+    wrong = throttles.used(visit.session, event.budget, now=visit.now)
     return visit.page(
         "pas_moi.html",
         mode=_mode(visit, event),
         form=form,
+        tries_left=TRIES - wrong if wrong else None,
         number="P-6303",
         sentence=visit.say(event.sentence),
         at=event.at,

@@ -84,7 +84,7 @@ class LetterPasswordForm(NewPasswordForm):
     new_address = ""
     change = HiddenField()
     keep = StringField(
-        N_("Cette adresse est-elle la vôtre ?"),
+        N_("Est-ce bien votre adresse ?"),
         [AnyOf(("yes", "no"), message=N_("Dites-nous si cette adresse est la vôtre."))],
     )
 

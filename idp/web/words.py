@@ -22,7 +22,7 @@ LANGUAGES = {"fr": "Français", "en": "English"}
 FOLDER = Path(__file__).parent / "locale"
 
 _BABEL = {"fr": "fr_FR", "en": "en_GB"}
-_HOUR = {"fr": "'à' H 'h' mm", "en": "'at' HH:mm"}
+_HOUR = {"fr": "'à' H 'h'\u00a0mm", "en": "'at' HH:mm"}
 _MOST_SECONDS = 100
 _MOST_MINUTES = 90
 

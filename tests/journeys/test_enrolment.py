@@ -42,17 +42,29 @@ def test_the_first_page_names_its_three_steps_and_shows_the_rules_of_the_passwor
 
 
 @pytest.mark.parametrize(
-    ("password", "word"), [("Printemps", "faible"), ("Brume9Cactus4Tiroir", "excellente")]
+    ("password", "sentence"),
+    [
+        ("Printemps", "Solidité estimée du mot de passe refusé : faible."),
+        (
+            "Brume9Cactus4Tiroir",
+            "Écrivez à nouveau votre mot de passe. Sa solidité estimée : excellente.",
+        ),
+    ],
 )
-def test_a_password_asked_for_again_is_judged_in_a_word_and_never_shown(browser, newcomer, password, word):
+def test_a_password_asked_for_again_is_judged_in_a_word_and_never_shown(
+    browser, newcomer, password, sentence
+):
     page = fill_enrolment(browser, newcomer, password=password, password_confirm=password + "x", terms=None)
 
-    assert f"Solidité estimée du mot de passe refusé : {word}." in page.words
+    assert sentence in page.words
     assert password not in page.response.text
 
 
 def test_no_strength_is_told_before_a_password_was_given(browser):
-    assert "mot de passe refusé" not in browser.get("/inscription").words
+    words = browser.get("/inscription").words
+
+    assert "mot de passe refusé" not in words
+    assert "Écrivez à nouveau" not in words
 
 
 @pytest.mark.parametrize(
