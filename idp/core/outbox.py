@@ -197,6 +197,11 @@ def put(
     return session.execute(row).scalar_one_or_none()
 
 
+def has(session: Session, cause: str) -> bool:
+    """Whether this cause has its delivery already."""
+    return session.execute(select(OutboxMessage.id).where(OutboxMessage.cause == cause)).first() is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """A mail of the last 30 days, as its reader may know of it."""

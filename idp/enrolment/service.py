@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 
-from idp.core import throttles
+from idp.core import outbox, throttles
 from idp.core.db import new_id
 from idp.login import activation
-from idp.subjects import accounts, emails, enrolments
+from idp.subjects import accounts, emails, enrolments, members, one_time
 from idp.subjects.accounts import Account
 from idp.subjects.enrolments import Enrolment, Outcome
+from idp.subjects.one_time import Purpose
 from idp.web import owner
 from idp.web.kit import Visit
 
@@ -71,8 +72,7 @@ def begin(
     if not (is_address_proved and enrolment.outcome == Outcome.NEW):
         activation.send_mail(visit, enrolment)
     visit.audit("enrolment.begun", None, outcome=enrolment.outcome)
-    if account is not None and account.email_folded != enrolment.email_folded:
-        _tell_owner(visit, account)
+    _tell_owner(visit, enrolment, account)
     return enrolment
 
 
@@ -83,9 +83,31 @@ def _outcome(account: Account | None, address: str, *, has_room: bool) -> Outcom
     return Outcome.NEW if has_room else Outcome.IMPOSSIBLE
 
 
-def _tell_owner(visit: Visit, account: Account) -> None:
-    """Somebody tried to enrol this account's member with another address: its owner is told, once a day."""
-    owner.warn(visit, account, "owner-told-enrolment", cause=f"enrolment-try:{account.id}:{visit.now.date()}")
+def _tell_owner(visit: Visit, enrolment: Enrolment, account: Account | None) -> None:
+    """Somebody tried to enrol an account's member with another address: its owner is told, once a day.
+
+    Where there is nobody to tell it costs the same.
+    """
+    cause = f"enrolment-try:{account.id if account is not None else ''}:{visit.now.date()}"
+    is_told = outbox.has(visit.session, cause)
+    if account is None or account.email_folded == enrolment.email_folded or is_told:
+        _as_much_work(visit, enrolment)
+    else:
+        owner.warn(visit, account, "owner-told-enrolment", cause=cause)
+
+
+def _as_much_work(visit: Visit, enrolment: Enrolment) -> None:
+    """What a warning costs: a name, and three rows (its mail, what it is about, its link); nothing comes of it."""
+    members.by_id(visit.session, "")
+    for _ in range(3):
+        one_time.issue_link(
+            visit.session,
+            vault=visit.kit.vault,
+            purpose=Purpose.NOTHING,
+            binding=enrolment.id,
+            now=visit.now,
+            lifetime=timedelta(0),
+        )
 
 
 def repeat(visit: Visit, former: Enrolment, *, address: str) -> Enrolment | None:

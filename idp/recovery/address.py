@@ -51,7 +51,7 @@ def begin(visit: Visit, member: RegisteredMember, address: str, *, handle: str) 
     send(visit, row, account)
     if account is not None and change is not None:
         owner.warn_of_change(visit, account, change)
-        _start_letter(visit, account)
+        _start_letter(visit, account, row)
     else:
         _as_much_work(visit, row)
     visit.audit("address.lost", row.account_id)
@@ -88,7 +88,7 @@ def _new_row(
     )
 
 
-def _start_letter(visit: Visit, account: Account) -> None:
+def _start_letter(visit: Visit, account: Account, row: Recovery) -> None:
     started = letters.start(
         visit.session,
         vault=visit.kit.vault,
@@ -99,17 +99,16 @@ def _start_letter(visit: Visit, account: Account) -> None:
         started_by=StartedBy.MEMBER,
         now=visit.now,
     )
-    if started is not None:
-        visit.audit("letter.asked", account.id, kind=letters.Kind.RECOVERY.value)
+    if started is None:
+        # One was started within the week: no answer may take less time for it.
+        _rows_for_nothing(visit, row, count=2)
+    event = "letter.asked" if started is not None else "letter.not_asked"
+    visit.audit(event, account.id, kind=letters.Kind.RECOVERY.value)
 
 
-def _as_much_work(visit: Visit, row: Recovery) -> None:
-    """What change, warning with its link, and letter cost, where there is no account; nothing comes of it."""
-    for _ in range(2):
-        address_changes.none_to_begin(visit.session)
-    one_time.newest(visit.session, purpose=Purpose.NOTHING, binding=row.id)
+def _rows_for_nothing(visit: Visit, row: Recovery, *, count: int) -> None:
     throttles.restore(visit.session, f"tries:{Purpose.NOTHING}:{row.id}")
-    for _ in range(5):
+    for _ in range(count):
         one_time.issue_link(
             visit.session,
             vault=visit.kit.vault,
@@ -118,6 +117,14 @@ def _as_much_work(visit: Visit, row: Recovery) -> None:
             now=visit.now,
             lifetime=row.expires_at - visit.now,
         )
+
+
+def _as_much_work(visit: Visit, row: Recovery) -> None:
+    """What change, warning with its link, and letter cost, where there is no account; nothing comes of it."""
+    for _ in range(2):
+        address_changes.none_to_begin(visit.session)
+    one_time.newest(visit.session, purpose=Purpose.NOTHING, binding=row.id)
+    _rows_for_nothing(visit, row, count=5)
     visit.mail(
         MailKind.NO_ACCOUNT,
         NOBODY,

@@ -2,8 +2,8 @@
 
 from idp.recovery.parts import spend_of_day
 from idp.subjects import accounts, letters, one_time
-from idp.subjects.directory import Born, MemberDirectory
-from idp.subjects.letters import StartedBy
+from idp.subjects.directory import Born, MemberDirectory, RegisteredMember
+from idp.subjects.letters import Letter, StartedBy
 from idp.subjects.one_time import Purpose
 from idp.web.kit import Visit
 
@@ -18,11 +18,17 @@ def ask(visit: Visit, directory: MemberDirectory, born: Born) -> None:
     """Start the request when exactly one active member is meant, once a week; the same work for all."""
     member = directory.by_birth(visit.session, visit.space.populations, born)
     account = accounts.by_member(visit.session, member.id if member is not None else "")
+    started = _start(visit, member) if member is not None else None
     if member is None:
+        one_time.newest(visit.session, purpose=Purpose.NOTHING, binding="")
+    if started is None:
         _as_much_work(visit)
-        visit.audit("letter.not_asked")
-        return
-    started = letters.start(
+    event = "letter.asked" if started is not None else "letter.not_asked"
+    visit.audit(event, account.id if account is not None else None, kind=letters.Kind.ACCESS_CODE.value)
+
+
+def _start(visit: Visit, member: RegisteredMember) -> Letter | None:
+    return letters.start(
         visit.session,
         vault=visit.kit.vault,
         kind=letters.Kind.ACCESS_CODE,
@@ -33,12 +39,10 @@ def ask(visit: Visit, directory: MemberDirectory, born: Born) -> None:
         started_by=StartedBy.MEMBER,
         now=visit.now,
     )
-    event = "letter.asked" if started is not None else "letter.not_asked"
-    visit.audit(event, account.id if account is not None else None, kind=letters.Kind.ACCESS_CODE.value)
 
 
 def _as_much_work(visit: Visit) -> None:
-    one_time.newest(visit.session, purpose=Purpose.NOTHING, binding="")
+    """What a letter costs, where none is started."""
     one_time.issue_link(
         visit.session,
         vault=visit.kit.vault,

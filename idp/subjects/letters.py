@@ -138,18 +138,23 @@ def code_of(letter: Letter, vault: Vault) -> str | None:
 def redeem(
     session: Session, *, vault: Vault, kind: Kind, subject: str, entry: str, now: datetime
 ) -> Spent | Refusal:
-    """Count the try, compare the code of a letter, and use it up."""
-    return one_time.spend_code(
+    """Count the try, compare the code of a letter, and use it up; where there is no letter it costs the same."""
+    binding = _binding(kind, subject)
+    outcome = one_time.spend_code(
         session,
         vault=vault,
         purpose=Purpose.LETTER_CODE,
-        binding=_binding(kind, subject),
+        binding=binding,
         entry=entry,
         tries=INVITATION_TRIES if kind is Kind.INVITATION else TRIES,
-        budget=_binding(kind, subject),
+        budget=binding,
         budget_ends_at=now + LIFETIME,
         now=now,
     )
+    if outcome is Refusal.EXPIRED:
+        # No try was counted, as it is where a letter is.
+        throttles.spend_until(session, f"tries:nobody:{binding}", limit=TRIES, ends_at=now + LIFETIME)
+    return outcome
 
 
 def withdraw(session: Session, subject: str, *, now: datetime) -> None:

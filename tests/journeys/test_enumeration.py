@@ -1,77 +1,23 @@
 """Whether somebody has an account is never told: by no word, header, cookie, delay, hash or statement."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
-from idp.subjects import accounts
-from tests.support.observing import Noticed, Observer, Visitor, differences
+from tests.support.observing import Visitor, are_the_same, differences, watched
 from tests.support.people import Person
-from tests.support.racing import begin_enrolment
-from tests.support.surfing import Surfer
+from tests.support.states import ACTIVE, LEFT, NEVER, NEW_ADDRESS, NOBODY, OTHER, PENDING, SUBJECTS
 
 pytestmark = pytest.mark.settings(captcha={"login": "off"})
 
-# Addresses and numbers of one length, so that nothing differs by what was typed.
-ACTIVE = Person("5500001", "abcdefgh", "actif01@example.org", given_name="Ysoline", family_name="Aubépin")
-OTHER = Person("5500002", "bcdefghj", "actif02@example.org", given_name="Thibaude", family_name="Valbruyère")
-FROZEN = Person("5500003", "cdefghjk", "repos03@example.org", given_name="Gwendal", family_name="Pierrefonte")
-LEFT = Person("5500004", "defghjkl", "parti04@example.org", given_name="Bérangère", family_name="Montchêne")
-PENDING = Person("5500005", "efghjklm", "cours05@example.org", given_name="Maëlle", family_name="Hautebise")
-NEVER = Person("5500006", "fghjklmn", "jamai06@example.org", given_name="Corentin", family_name="Sablonnière")
-NOBODY = Person("5500009", "ghjklmnp", "aucun09@example.org")
-SUBJECTS = (ACTIVE, FROZEN, LEFT, PENDING, NEVER)
 WRONG = "Un mot de passe faux 27!"
 TRIES = 9
-
-
-@pytest.fixture
-def observer(app, register, clock):
-    """A store with somebody in every state."""
-    register.add(PENDING, NEVER)
-    for person in (ACTIVE, OTHER, FROZEN, LEFT):
-        account_id = register.open_account(person)
-        if person is FROZEN:
-            with app.extensions["parvis"].database.transaction() as session:
-                accounts.rest_second_step(session, account_id, until=clock.now() + timedelta(days=1))
-    register.add(replace(LEFT, status="left"))
-    begin_enrolment(app.extensions["parvis"], PENDING, Surfer(app, "elsewhere", network="192.0.2.1"))
-    observer = Observer(app)
-    # Whatever a process prepares once (its first hash, its first statements) is prepared.
-    observer.keep()
-    with observer.fresh() as visitor:
-        sign_in(visitor, NOBODY.email)
-    yield observer
-    observer.close()
-
-
-def watched(observer: Observer, flow: Callable[[Visitor], None]) -> list[Noticed]:
-    with observer.fresh() as visitor:
-        flow(visitor)
-        return visitor.seen
 
 
 def sign_in(visitor: Visitor, identifier: str, *, tries: int = 2, password: str = WRONG) -> None:
     visitor.get("/connexion")
     for _ in range(tries):
         visitor.send({"identifier": identifier, "password": password})
-
-
-def are_the_same(
-    observer: Observer,
-    subtests,
-    unknown: Callable[[Visitor], None],
-    known: dict[str, Callable[[Visitor], None]],
-    but: dict[str, tuple[str, ...]] | None = None,
-) -> None:
-    """Whoever is known looks as whoever is not; `but` names statements that one of them may have besides."""
-    expected = watched(observer, unknown)
-    for name, flow in known.items():
-        with subtests.test(name):
-            found = differences(expected, watched(observer, flow), but=(but or {}).get(name, ()))
-            assert not found, found
 
 
 @pytest.mark.parametrize("named", ["email", "number"])
@@ -117,20 +63,11 @@ def begin(visitor: Visitor, person: Person, address: str) -> None:
     visitor.send({**typed, "password": person.password, "password_confirm": person.password})
 
 
-# A mail more, with its link, which no outsider sees: the owner is told, by name, that somebody tried.
-THE_OWNER_IS_TOLD = (
-    "INSERT INTO outbox",
-    "INSERT INTO notice",
-    "INSERT INTO one_time_secret",
-    "SELECT member.id",
-)
-
-
 def test_an_enrolment_that_cannot_be_looks_like_one_that_can(observer, subtests, clock):
     are_the_same(
         observer,
         subtests,
-        lambda visitor: enrol(visitor, NEVER, "neuf088@example.org", clock),
+        lambda visitor: enrol(visitor, NEVER, NEW_ADDRESS, clock),
         {
             "has an account": lambda visitor: enrol(visitor, ACTIVE, ACTIVE.email, clock),
             "has one at another address": lambda visitor: enrol(
@@ -138,7 +75,24 @@ def test_an_enrolment_that_cannot_be_looks_like_one_that_can(observer, subtests,
             ),
             "the address is taken": lambda visitor: enrol(visitor, NEVER, OTHER.email, clock),
         },
-        {"has one at another address": THE_OWNER_IS_TOLD},
+        stand_ins=True,
+    )
+
+
+def test_the_second_enrolment_of_a_day_costs_the_same_too(observer, subtests):
+    def twice(visitor: Visitor, person: Person, address: str) -> None:
+        begin(visitor, person, address)
+        begin(visitor, person, address)
+
+    are_the_same(
+        observer,
+        subtests,
+        lambda visitor: twice(visitor, NEVER, NEW_ADDRESS),
+        {
+            "has one at another address": lambda visitor: twice(visitor, ACTIVE, "autre77@example.org"),
+            "has an account": lambda visitor: twice(visitor, ACTIVE, ACTIVE.email),
+        },
+        stand_ins=True,
     )
 
 
@@ -151,9 +105,9 @@ def test_a_wrong_pair_is_that_of_nobody(observer, subtests):
     are_the_same(
         observer,
         subtests,
-        lambda visitor: begin(visitor, NOBODY, "neuf088@example.org"),
+        lambda visitor: begin(visitor, NOBODY, NEW_ADDRESS),
         {
-            name: lambda visitor, person=person: begin(visitor, person, "neuf088@example.org")
+            name: lambda visitor, person=person: begin(visitor, person, NEW_ADDRESS)
             for name, person in people.items()
         },
     )
@@ -167,7 +121,7 @@ def test_the_password_of_an_attempt_tells_nothing_of_the_address_either(observer
         begin(visitor, NEVER, address)
         sign_in(visitor, address, tries=1, password=NEVER.password)
 
-    new = watched(observer, lambda visitor: enrol_and_sign_in(visitor, "neuf088@example.org"))
+    new = watched(observer, lambda visitor: enrol_and_sign_in(visitor, NEW_ADDRESS))
     taken = watched(observer, lambda visitor: enrol_and_sign_in(visitor, OTHER.email))
 
     assert not differences(new, taken)

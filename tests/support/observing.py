@@ -1,5 +1,6 @@
 """What an outsider could notice of one request, and of two requests what differs."""
 
+import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import event
 
+from idp.core.outbox import PURPOSE
 from tests.support.surfing import Surfer, handle_of
 
 # Handles, tokens, nonces, challenges: whatever is long and random.
@@ -30,14 +32,16 @@ class Noticed:
     hashes: tuple[str, ...]
     statements: tuple[str, ...]
     mails: tuple[str, ...]
-    """How many mails were queued to addresses that were typed here."""
+    """How many of the addresses that were typed were written to; no other mailbox can be an outsider's."""
 
 
 class Observer:
     """A browser that notes everything; the store can be put back, so that each subject meets the same one."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, session: str = "") -> None:
+        """`session`: the secret of one, for visitors who are signed in."""
         self.app = app
+        self.session = session
         self.parts = app.extensions["parvis"]
         engine = self.parts.database.engine
         self._store = sqlite3.connect(engine.url.database, isolation_level=None)
@@ -74,6 +78,10 @@ class Visitor:
         self._typed: set[str] = set()
         self.seen: list[Noticed] = []
 
+    def is_signed_in(self) -> None:
+        """They have the session from now on."""
+        self.browser.set_cookie("session", self._observer.session)
+
     def get(self, address: str) -> None:
         self._note(lambda: self.browser._ask("GET", address, None))
 
@@ -93,7 +101,7 @@ class Visitor:
     def _note(self, ask: Callable[[], Any]) -> None:
         observer = self._observer
         del observer._ran[:]
-        before, mails = observer.parts.passwords.gate.statistics().done, self._mails()
+        before, mails = observer.parts.passwords.gate.statistics().done, self._newest_mail()
         answer = ask()
         hashes = observer.parts.passwords.gate.statistics().done - before
         if "<form" in answer.text:
@@ -113,17 +121,23 @@ class Visitor:
                 body=tuple(self._plain(answer.text).splitlines()),
                 hashes=(str(hashes),),
                 statements=tuple(observer._ran),
-                mails=(str(self._mails() - mails),),
+                mails=(str(len(self._written_to(after=mails) & self._typed)),),
             )
         )
         if answer.location.startswith("/"):
             self._note(lambda: self.browser._ask("GET", answer.location, None))
 
-    def _mails(self) -> int:
-        (count,) = self._observer._store.execute(
-            "SELECT count(*) FROM outbox WHERE channel = 'mail'"
-        ).fetchone()
-        return int(count)
+    def _newest_mail(self) -> int:
+        return int(self._observer._store.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()[0])
+
+    def _written_to(self, *, after: int) -> set[str]:
+        rows = self._observer._store.execute(
+            "SELECT cause, sealed FROM outbox WHERE id > ? AND channel = 'mail'", (after,)
+        )
+        vault = self._observer.parts.vault
+        return {
+            json.loads(vault.unseal(PURPOSE, sealed, bound_to=cause))["recipient"] for cause, sealed in rows
+        }
 
     def _plain(self, text: str) -> str:
         for value in sorted(self._typed, key=len, reverse=True):
@@ -133,6 +147,9 @@ class Visitor:
     @property
     def handle(self) -> str:
         return handle_of(self.browser.page.address) if self.browser.page is not None else ""
+
+
+Flow = Callable[[Visitor], None]
 
 
 def _statement(text: str) -> str:
@@ -147,17 +164,38 @@ def _cookie(header: str) -> str:
     return f"{name} ({len(value)} characters);{attributes}"
 
 
-def differences(one: list[Noticed], other: list[Noticed], *, but: tuple[str, ...] = ()) -> str:
-    """What tells two visits apart, readable; empty when nothing does. Statements that begin with `but` are left out."""
+def differences(one: list[Noticed], other: list[Noticed], *, stand_ins: bool = False) -> str:
+    """What tells two visits apart, readable; empty when nothing does.
+
+    With `stand_ins` a statement may be done upon another table: a row that nobody needs costs what the row costs
+    that it stands for.
+    """
     found = [] if len(one) == len(other) else [f"{len(one)} answers against {len(other)}"]
     for number, (first, second) in enumerate(zip(one, other, strict=False), start=1):
         for aspect in fields(Noticed):
             left, right = getattr(first, aspect.name), getattr(second, aspect.name)
-            if but and aspect.name == "mails":
-                continue
             lines = [[text] if isinstance(text, str) else list(text) for text in (left, right)]
-            if but and aspect.name == "statements":
-                lines = [[text for text in texts if not text.startswith(but)] for texts in lines]
+            if stand_ins and aspect.name == "statements":
+                # In any order: they are all done before the answer.
+                lines = [sorted(text.split()[0] for text in texts) for texts in lines]
             if lines[0] != lines[1]:
                 found += [f"answer {number}, {aspect.name}:", *unified_diff(*lines, lineterm="", n=1)]
     return "\n".join(found)
+
+
+def watched(observer: Observer, flow: Flow) -> list[Noticed]:
+    """What somebody noticed who went this way, before the kept store."""
+    with observer.fresh() as visitor:
+        flow(visitor)
+        return visitor.seen
+
+
+def are_the_same(
+    observer: Observer, subtests: Any, unknown: Flow, known: Mapping[str, Flow], *, stand_ins: bool = False
+) -> None:
+    """Whoever is known looks as whoever is not."""
+    expected = watched(observer, unknown)
+    for name, flow in known.items():
+        with subtests.test(name):
+            found = differences(expected, watched(observer, flow), stand_ins=stand_ins)
+            assert not found, found
