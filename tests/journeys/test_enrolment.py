@@ -289,9 +289,10 @@ def test_the_same_statements_run_whoever_is_known(open_browser, register, parts,
     grown = {name: after[name] - before[name] for name in after if after[name] != before[name]}
     # One more mail goes to the owner of an account whose member somebody enrols at another address, with its link.
     is_owner_told = who == "other address"
-    assert grown.pop("outbox") == (2 if is_owner_told else 1)
-    assert grown.pop("one_time_secret") == (3 if is_owner_told else 2)
-    assert grown.pop("notice", 0) == (1 if is_owner_told else 0)
+    assert grown["outbox"] == (2 if is_owner_told else 1)
+    assert grown.get("notice", 0) == (1 if is_owner_told else 0)
+    # Where nobody is told, as many rows are written that nothing comes of.
+    assert sum(grown.pop(name, 0) for name in ("outbox", "one_time_secret", "notice")) == 6
     assert grown == {"enrolment": 1, "audit_event": 1, "budget": 2, "delay": 2}
 
 
