@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from idp.core.settings import Settings
     from idp.recovery.help_desk import Unlocked
     from idp.subjects.members import Member
     from idp.subjects.register_import import ImportOptions, ImportRefused, ImportReport, RegisterImporter
@@ -150,8 +151,6 @@ def unlock(
     from idp.core.spaces import Spaces
     from idp.recovery import help_desk
     from idp.recovery.changes import ChangeTools
-    from idp.subjects import members as register
-    from idp.subjects.register_rows import POPULATIONS
 
     if identity_checked is not None and not identity_checked.strip():
         raise click.UsageError("--identity-checked says how the caller's identity was checked")
@@ -160,17 +159,7 @@ def unlock(
         accidents_in_one_line(),
         database.transaction() as session,
     ):
-        populations = frozenset(POPULATIONS if population is None else {population})
-        if space is not None:
-            named = Spaces.read(settings.spaces_dir).get(space)
-            if named is None:
-                raise click.UsageError(f"no space is called {space!r}")
-            populations &= named.populations
-        found = register.in_populations(session, populations, register.fold_member_number(number))
-        if len(found) > 1:
-            raise click.UsageError("two populations have this number: say which with --population")
-        if not found:
-            raise click.ClickException("no member has this number")
+        member = _member(session, settings, number, population=population, space=space)
         tools = ChangeTools(
             settings,
             Vault.from_root(settings.secret_key.get_secret_value()),
@@ -180,7 +169,7 @@ def unlock(
         now = SystemClock().now()
         try:
             unlocked = help_desk.unlock(
-                session, found[0], tools=tools, now=now, identity_checked=how, address=address
+                session, member, tools=tools, now=now, identity_checked=how, address=address
             )
         except help_desk.OtherAddress:
             # Nothing is confirmed, and nothing else of this call is kept.
@@ -217,6 +206,28 @@ def _only_one(session: "Session", number: str, population: str | None) -> str:
         names = ", ".join(member.population for member in found)
         raise click.UsageError(f"two members have this number: choose --population ({names})")
     return found[0].id
+
+
+def _member(
+    session: "Session", settings: "Settings", number: str, *, population: str | None, space: str | None
+) -> "Member":
+    """The one member meant; ends the command when there is none, or more than one."""
+    from idp.core.spaces import Spaces
+    from idp.subjects import members as register
+    from idp.subjects.register_rows import POPULATIONS
+
+    populations = frozenset(POPULATIONS if population is None else {population})
+    if space is not None:
+        named = Spaces.read(settings.spaces_dir).get(space)
+        if named is None:
+            raise click.UsageError(f"no space is called {space!r}")
+        populations &= named.populations
+    found = register.in_populations(session, populations, register.fold_member_number(number))
+    if len(found) > 1:
+        raise click.UsageError("two populations have this number: say which with --population")
+    if not found:
+        raise click.ClickException("no member has this number")
+    return found[0]
 
 
 def _tell_unlocked(unlocked: "Unlocked", *, as_json: bool) -> None:
