@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -22,24 +21,28 @@ from idp.app import create_app
 from idp.captcha.challenge import digits_of
 from idp.core.db import Database
 from idp.core.settings import Settings
-from idp.subjects import accounts
 from tests.support.clock import ManualClock
 from tests.support.observing import Observer, Visitor
 from tests.support.people import Person, Register
-from tests.support.racing import begin_enrolment
-from tests.support.surfing import Surfer
+from tests.support.states import (
+    ACTIVE,
+    DELEGATE,
+    FROZEN,
+    INVITED,
+    LEFT,
+    LETTERED,
+    NEVER,
+    NEW_ADDRESS,
+    NOBODY,
+    OTHER,
+    PENDING,
+    WRITTEN,
+    prepare,
+)
 
 ROOT = Path(__file__).parent.parent
 PAIRS = 300
 RESAMPLES = 2_000
-ACTIVE = Person("5500001", "abcdefgh", "actif01@example.org", given_name="Ysoline", family_name="Aubépin")
-OTHER = Person("5500002", "bcdefghj", "actif02@example.org", given_name="Thibaude", family_name="Valbruyère")
-FROZEN = Person("5500003", "cdefghjk", "repos03@example.org", given_name="Gwendal", family_name="Pierrefonte")
-LEFT = Person("5500004", "defghjkl", "parti04@example.org", given_name="Bérangère", family_name="Montchêne")
-PENDING = Person("5500005", "efghjklm", "cours05@example.org", given_name="Maëlle", family_name="Hautebise")
-NEVER = Person("5500006", "fghjklmn", "jamai06@example.org", given_name="Corentin", family_name="Sablonnière")
-NOBODY = Person("5500009", "ghjklmnp", "aucun09@example.org")
-NEW_ADDRESS = "neuf088@example.org"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Request:
 
     page: str
     typed: dict[str, str]
+    is_signed_in: bool = False
 
 
 def sign_in(identifier: str) -> Request:
@@ -60,6 +64,41 @@ def enrol(person: Person, address: str) -> Request:
     passwords = dict.fromkeys(("password", "password_confirm"), person.password)
     typed = {"member_number": person.number, "access_code": person.code, "email": address, "terms": "y"}
     return Request("/inscription", {**typed, **passwords})
+
+
+def forget(identifier: str) -> Request:
+    """« Mot de passe oublié »."""
+    return Request("/mot-de-passe-oublie", {"identifier": identifier})
+
+
+def lose_address(person: Person, address: str) -> Request:
+    """« Je n'ai plus accès à mon email »."""
+    return Request(
+        "/adresse-perdue", {"member_number": person.number, "access_code": person.code, "email": address}
+    )
+
+
+def enter_letter(person: Person) -> Request:
+    """A wrong code of a letter."""
+    typed = {"member_number": person.number, "access_code": person.code, "code": "000000000000"}
+    return Request("/adresse-perdue/lettre", typed)
+
+
+def lose_code(person: Person) -> Request:
+    """« Je n'ai plus mon numéro ou mon code »."""
+    day = ".".join(reversed(person.birth_date.split("-"))) or "31.12.1951"
+    names = {"family_name": person.family_name, "given_name": person.given_name}
+    return Request("/acces-perdus/code", {**names, "birth_date": day})
+
+
+def enter_invitation(person: Person) -> Request:
+    """A wrong code of an invitation."""
+    return Request("/invitation", {"member_number": person.number, "code": "00000000"})
+
+
+def change_address(address: str) -> Request:
+    """« Mon adresse email »."""
+    return Request("/compte/adresse", {"email": address}, is_signed_in=True)
 
 
 # What is compared: who is not known, and who is.
@@ -82,6 +121,29 @@ FLOWS: tuple[tuple[str, Request, Request], ...] = (
         enrol(NOBODY, NEW_ADDRESS),
         enrol(replace(ACTIVE, code="zzzzzzzz"), NEW_ADDRESS),
     ),
+    ("forgotten password, by address: active account", forget(NOBODY.email), forget(ACTIVE.email)),
+    ("… enrolment that waits", forget(NOBODY.email), forget(PENDING.email)),
+    ("forgotten password, by number: active account", forget(NOBODY.number), forget(ACTIVE.number)),
+    ("lost address: has an account", lose_address(NEVER, NEW_ADDRESS), lose_address(ACTIVE, NEW_ADDRESS)),
+    (
+        "… and a letter on its way",
+        lose_address(NEVER, NEW_ADDRESS),
+        lose_address(LETTERED, NEW_ADDRESS),
+    ),
+    ("… the address is taken", lose_address(NEVER, NEW_ADDRESS), lose_address(ACTIVE, OTHER.email)),
+    (
+        "… wrong pair: number of a member",
+        lose_address(NOBODY, NEW_ADDRESS),
+        lose_address(replace(ACTIVE, code="zzzzzzzz"), NEW_ADDRESS),
+    ),
+    ("wrong code of a letter: a letter is there", enter_letter(NEVER), enter_letter(LETTERED)),
+    ("… an account without letter", enter_letter(NEVER), enter_letter(ACTIVE)),
+    ("lost access code: a letter is started", lose_code(NOBODY), lose_code(ACTIVE)),
+    ("… asked for within the week", lose_code(NOBODY), lose_code(LETTERED)),
+    ("wrong code of an invitation: by mail", enter_invitation(NOBODY), enter_invitation(INVITED)),
+    ("… by letter", enter_invitation(NOBODY), enter_invitation(WRITTEN)),
+    ("… not invited", enter_invitation(NOBODY), enter_invitation(DELEGATE)),
+    ("new address in the account: taken", change_address(NEW_ADDRESS), change_address(OTHER.email)),
 )
 
 
@@ -106,17 +168,8 @@ def make_observer(folder: Path) -> Observer:
     schema.upgrade(database)
     app = create_app(settings, clock=ManualClock(), database=database)
     parts = app.extensions["parvis"]
-    register = Register(parts, folder)
-    register.add(PENDING, NEVER)
-    for person in (ACTIVE, OTHER, FROZEN, LEFT):
-        account_id = register.open_account(person)
-        if person is FROZEN:
-            with database.transaction() as session:
-                until = parts.clock.now() + timedelta(days=1)
-                accounts.rest_second_step(session, account_id, until=until)
-    register.add(replace(LEFT, status="left"))
-    begin_enrolment(parts, PENDING, Surfer(app, "elsewhere", network="192.0.2.1"))
-    observer = Observer(app)
+    session_secret = prepare(app, Register(parts, folder))
+    observer = Observer(app, session_secret)
     observer.keep()
     return observer
 
@@ -124,19 +177,20 @@ def make_observer(folder: Path) -> Observer:
 def milliseconds(observer: Observer, request: Request) -> float:
     """How long the answer to the form takes."""
     with observer.fresh() as visitor:
+        if request.is_signed_in:
+            visitor.is_signed_in()
         visitor.get(request.page)
         address, fields = _filled(observer, visitor, request)
         begun = time.perf_counter()
-        visitor.browser.post(address, fields, follow=False)
-        return (time.perf_counter() - begun) * 1_000
+        answers = visitor.browser.post(address, fields, follow=False)
+        took = (time.perf_counter() - begun) * 1_000
+        if answers[0].status not in {200, 303}:
+            raise RuntimeError(f"{answers[0].status} at {address}")
+        return took
 
 
 def _filled(observer: Observer, visitor: Visitor, request: Request) -> tuple[str, dict[str, str]]:
-    form = next(
-        form
-        for form in visitor.browser.tabs[0].forms
-        if "identifier" in form.fields or "email" in form.fields
-    )
+    form = next(form for form in visitor.browser.tabs[0].forms if request.typed.keys() <= form.fields.keys())
     fields = {**form.fields, **request.typed}
     if "captcha_id" in fields:
         fields["captcha"] = digits_of(observer.parts.vault, fields["captcha_id"])
