@@ -33,7 +33,7 @@ from tests.support.surfing import Form
 # `ANY_ORDER_STORIES=5000 pytest tests/journeys/test_any_order.py` runs for longer, with another seed each time.
 STORIES = int(os.environ.get("ANY_ORDER_STORIES", "0"))
 BUDGET = settings(
-    max_examples=STORIES or 14,
+    max_examples=STORIES or 8,
     stateful_step_count=20,
     derandomize=not STORIES,
     database=None,
@@ -154,7 +154,7 @@ PAUSES = [timedelta(**parts) for parts in (
     {"days": 22}, {"days": 91},
 )]  # fmt: skip
 # Where a run of the machine must have been, to have tried anything.
-MILESTONES = {"a session by code", "an account by enrolment"}
+MILESTONES = {"a session by code", "an account by enrolment", "a changed account"}
 # What may be wrong with one field of a form.
 MESSES = ("absent", "empty", "wrong", "another's", "stale", "foreign")
 SIDE_FORMS = ("/langue", "/captcha/change", "/connexion/annuler", "/connexion/recommencer")
