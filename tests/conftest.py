@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
+from werkzeug.routing import Rule
 from xdist.scheduler import LoadGroupScheduling
 
 from idp.app import Parts, create_app
@@ -46,7 +47,25 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupSchedul
     return GroupScheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
+def compile_routes_once() -> None:
+    """Thousands of apps have the same routes: Werkzeug makes the function that builds an address once for each.
+
+    What it makes depends on the rule's text and defaults alone; the rule itself is its argument.
+    """
+    make = Rule._compile_builder
+    known: dict[tuple[object, ...], Any] = {}
+
+    def once(rule: Rule, append_unknown: bool = True) -> Any:
+        key = (rule.rule, tuple(rule._trace), repr(rule.defaults), append_unknown)
+        if key not in known:
+            known[key] = make(rule, append_unknown)
+        return known[key]
+
+    Rule._compile_builder = once
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    compile_routes_once()
     config.addinivalue_line(
         "markers", "settings(**tree): the settings that a story needs otherwise than usual"
     )

@@ -370,7 +370,10 @@ def test_a_forgotten_password_brings_each_a_mail_and_a_code_of_their_own(open_br
     assert "Il vous reste 4 essais" in browser.page.words
 
     browser.submit(code=mails["Bonjour Sacha"].code())
-    browser.submit(password="Sentier!Boussole84", password_confirm="Sentier!Boussole84")
+    chosen = {"password": "Sentier!Boussole84", "password_confirm": "Sentier!Boussole84"}
+    # Both read these mails: the paper says whose password is set.
+    assert browser.submit(**chosen, access_code=CAMILLE.code).errors.keys() == {"access_code"}
+    browser.submit(**chosen, access_code=PARTNER.code)
 
     assert give_password(open_browser(), CAMILLE).path == "/connexion/code"
     assert give_password(open_browser(), PARTNER).errors.keys() == {"password"}
