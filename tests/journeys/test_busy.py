@@ -1,7 +1,7 @@
 """R21: where too many passwords wait for their hash, the page says so, keeps what was typed, and can be sent again."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,8 +11,8 @@ pytestmark = pytest.mark.settings(captcha={"login": "off"}, password={"gate_plac
 
 
 @pytest.fixture
-def full_gate(parts) -> Iterator[threading.Event]:
-    """A gate whose only place is taken until the event is set."""
+def full_gate(parts) -> Iterator[Callable[[], None]]:
+    """A gate whose only place is taken until this is called, which waits until the place is free again."""
     begun, done = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -25,8 +25,14 @@ def full_gate(parts) -> Iterator[threading.Event]:
     holders[1].start()
     while parts.passwords.gate.statistics().waiting < 1:
         threading.Event().wait(0.01)
-    yield done
-    done.set()
+
+    def let_go() -> None:
+        done.set()
+        for holder in holders:
+            holder.join(30)
+
+    yield let_go
+    let_go()
 
 
 def test_a_sign_in_that_finds_no_place_keeps_its_form_and_passes_the_second_time(browser, member, full_gate):
@@ -37,7 +43,7 @@ def test_a_sign_in_that_finds_no_place_keeps_its_form_and_passes_the_second_time
     assert "P-5004" in page.words
     assert page.value("identifier") == member.email
 
-    full_gate.set()
+    full_gate()
     assert browser.submit(password=member.password).path == "/connexion/code"
 
 
@@ -47,6 +53,6 @@ def test_an_enrolment_that_finds_no_place_costs_none_of_the_days_attempts(browse
         assert page.status == 503
         assert page.value("email") == newcomer.email
 
-    full_gate.set()
+    full_gate()
     again = {"password": newcomer.password, "password_confirm": newcomer.password}
     assert browser.submit(**again).path == "/inscription/validation"
