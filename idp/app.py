@@ -171,9 +171,10 @@ def _add_pages(app: Flask, parts: Parts) -> None:
     app.register_blueprint(invitation_pages(enrolments))
     for make in RECOVERY_PAGES:
         app.register_blueprint(make(recoveries))
-    app.register_blueprint(account_pages(Desk(kit, login, parts.passwords, services)))
+    desk = Desk(kit, login, parts.passwords, services)
+    app.register_blueprint(account_pages(desk))
+    app.register_blueprint(security_pages(desk))
     app.register_blueprint(account_api(kit, gate=_member_gate(parts.provider)))
-    app.register_blueprint(security_pages(kit, login))
     app.register_blueprint(alarm_pages(kit, login))
     app.register_blueprint(styleguide(kit, captcha))
     app.register_blueprint(wiring.blueprint(kit, parts.provider, login))

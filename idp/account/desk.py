@@ -28,6 +28,8 @@ class Owner:
 
     live: LiveSession
     account: Account
+    epoch: int
+    """The account's when this request began; the row in memory follows the database."""
 
 
 class HeldService(Protocol):
@@ -86,12 +88,17 @@ class Desk:
 
         return run
 
-    def sensitive(self, view: OwnerView, *, back: str) -> View:
-        """A view that also needs a second step given just now; `back` must be a page that shows the form."""
+    def sensitive(self, view: OwnerView, *, back: str, returns: bool = False) -> View:
+        """A view that also needs a second step given just now; `back` must be a page that shows the form.
+
+        `returns`: whoever looked at the page comes back to its own address, not to `back`.
+        """
 
         def guarded(visit: Visit, owner: Owner, **params: Any) -> Response:  # noqa: ANN401 (as above)
             if not _is_proved(visit, owner):
-                demand = default_demand(visit.space, back=back, fresh_second_step=True)
+                is_look = visit.request.method in {"GET", "HEAD"}
+                page = visit.request.path if returns and is_look else back
+                demand = default_demand(visit.space, back=page, fresh_second_step=True)
                 return self.login.begin(visit, demand)
             return view(visit, owner, **params)
 
@@ -106,12 +113,16 @@ class Desk:
 def owner_of(visit: Visit, *, touches: bool = True) -> Owner | None:
     """Who is signed in, by the limits of their session's own space, which becomes the visit's."""
     live = own_session(visit)
+    if live is not None and visit.request.method == "POST":
+        # Whoever ends this session at the same time was first, or waits: it is judged again under the account's lock.
+        accounts.hold(visit.session, live.account_id)
+        live = own_session(visit)
     account = accounts.by_id(visit.session, live.account_id) if live is not None else None
     if live is None or account is None:
         return None
     if touches:
         sessions.touch(visit.session, live, now=visit.now)
-    return Owner(live, account)
+    return Owner(live, account, account.epoch)
 
 
 def hold(visit: Visit, owner: Owner) -> Account | None:
@@ -120,7 +131,7 @@ def hold(visit: Visit, owner: Owner) -> Account | None:
     None when the session ended meanwhile, or something that this page's reader proved is worth nothing any more.
     """
     account = accounts.hold(visit.session, owner.account.id)
-    if account is None or account.epoch != owner.account.epoch:
+    if account is None or account.epoch != owner.epoch:
         return None
     live = sessions.by_row(visit.session, owner.live.id, now=visit.now)
     return account if live is not None else None

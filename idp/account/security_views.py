@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 from wtforms import Form, StringField
 from wtforms.validators import DataRequired, Length
 
-from idp.account.security_gate import Owner, open_to_owner, renew_session, sensitive
+from idp.account.desk import Desk, Owner, renew_session
 from idp.authenticators import authenticator_app, passkey, recovery_codes, strong
 from idp.authenticators.passkey import LONGEST_NAME, Passkey, Refusal, Verified
 from idp.core.errors import Problem
@@ -15,7 +15,7 @@ from idp.login.passkeys import Offer
 from idp.login.service import Login
 from idp.sessions import credentials
 from idp.subjects.accounts import Account
-from idp.web.kit import Kit, Visit
+from idp.web.kit import Visit
 
 PATH = "/compte/securite"
 APP = f"{PATH}/application"
@@ -36,25 +36,25 @@ class NameForm(Form):
     )
 
 
-def blueprint(kit: Kit, login: Login) -> Blueprint:
+def blueprint(desk: Desk) -> Blueprint:
     """`/compte/securite` and below."""
-    views = _Views(login)
+    kit, views = desk.kit, _Views(desk.login)
     pages = Blueprint("security", __name__)
-    kit.add_page(pages, PATH, open_to_owner(login, views.overview, back=PATH), post=False)
+    kit.add_page(pages, PATH, desk.open_to_owner(views.overview, back=PATH), post=False)
     for rule, view, back in (
         (APP, views.app, APP),
         (CODES, views.codes, CODES),
         (NEW_KEY, views.new_key, NEW_KEY),
         (f"{KEY}/<key_id>", views.key, PATH),
     ):
-        kit.add_page(pages, rule, sensitive(login, view, back=back))
+        kit.add_page(pages, rule, desk.sensitive(view, back=back, returns=True))
     for rule, view, back in (
         (f"{APP}/commencer", views.begin_app, APP),
         (f"{APP}/retirer", views.remove_app, APP),
         (f"{NEW_KEY}/options", views.key_options, NEW_KEY),
         (f"{KEY}/<key_id>/retirer", views.remove_key, PATH),
     ):
-        kit.add_page(pages, rule, sensitive(login, view, back=back), post=True)
+        kit.add_page(pages, rule, desk.sensitive(view, back=back, returns=True), post=True)
     kit.limit_pages(pages)
     return pages
 
