@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from idp.subjects.register_import import ImportOptions, ImportRefused, ImportReport, RegisterImporter
 
 _INPUT = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+NO_CODE = "The reader of a letter said that the account's address is not theirs: no code and no new password go there."
+DISOWNED = (
+    f"{NO_CODE}\n"
+    "No other address waits. The member gives one on « Je n'ai plus accès à mon email »; then, once you made sure who "
+    "calls: this command with --identity-checked HOW --address ADDRESS. If the account's own address is theirs after "
+    "all: the same with that one."
+)
 _OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
@@ -131,7 +138,9 @@ def erase(number: str, population: str | None, *, yes: bool) -> None:
     help="You made sure who called, and how: the second proof of a new address that waits.",
 )
 @click.option(
-    "--address", default="", help="The new address as the caller says it; another one that waits is refused."
+    "--address",
+    default="",
+    help="The caller's address as they say it: the new one that waits, or one of the account that was disowned.",
 )
 @click.option("--json", "as_json", is_flag=True, help="A JSON object.")
 def unlock(
@@ -246,6 +255,8 @@ def _what_waits(unlocked: "Unlocked") -> str:
     """Why the member is not through yet, for the agent to tell."""
     if not unlocked.has_account:
         return "No account: the member creates one with number and access code."
+    if unlocked.is_disowned and unlocked.new_address is None:
+        return DISOWNED
     if unlocked.new_address is None:
         return "Nothing else waits."
     if unlocked.is_done:
@@ -258,7 +269,8 @@ def _what_waits(unlocked: "Unlocked") -> str:
             "no second proof yet: the code of the letter, or this command with --identity-checked HOW"
         )
     missing.append(f"the old address may refuse until {unlocked.due_at:%Y-%m-%d %H:%M} UTC")
-    return "The new address waits:\n" + "\n".join(f"- {reason}" for reason in missing)
+    about = f"{NO_CODE}\n" if unlocked.is_disowned else ""
+    return f"{about}The new address waits:\n" + "\n".join(f"- {reason}" for reason in missing)
 
 
 def _run(

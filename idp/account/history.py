@@ -28,6 +28,9 @@ SENTENCES: Mapping[str, str] = {
     "address.asked": N_("Un changement d’adresse email a été demandé."),
     "address.wrong_code": N_("Un code faux a été entré pour une nouvelle adresse email."),
     "address.given_up": N_("Un changement d’adresse email a été abandonné."),
+    "address.disowned": N_(
+        "Avec une lettre, une autre adresse email que celle de votre compte a été donnée."
+    ),
     "address.changed": N_("L’adresse email de votre compte a été changée."),
     "address.refused": N_("Un changement d’adresse email a été refusé."),
     "address.undone": N_("Un changement d’adresse email a été annulé."),

@@ -27,6 +27,8 @@ class NotSent(StrEnum):
     NO_RESENDS_LEFT = "no-resends-left"
     DAY_IS_FULL = "day-is-full"
     RESTING = "resting"
+    DISOWNED = "disowned"
+    """The mailbox is not its owner's, says the reader of a letter."""
 
 
 class Refusal(StrEnum):
@@ -70,6 +72,8 @@ class Transaction:
 def issue(session: Session, transaction: Transaction) -> Code | NotSent:
     """The first code of a sign-in; the day's budget of the account counts it."""
     account, rules, now = transaction.account, transaction.rules, transaction.now
+    if account.is_disowned:
+        return NotSent.DISOWNED
     if is_resting(account, now=now):
         return NotSent.RESTING
     # Counted by epoch: a stranger who used them up must not keep the owner out after a new password.
@@ -126,6 +130,8 @@ def tries_left(session: Session, transaction: Transaction) -> int:
 def verify(session: Session, transaction: Transaction, entry: str) -> Verified | Refusal:
     """Compare a typed code, after counting the try; the day's wrong codes may put the second step to rest."""
     account, rules, now = transaction.account, transaction.rules, transaction.now
+    if account.is_disowned:
+        return Refusal.EXPIRED
     if is_resting(account, now=now):
         return Refusal.RESTING
     if not wrong_codes.count(session, account, rules=rules, now=now):

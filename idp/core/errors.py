@@ -211,6 +211,12 @@ _ENTRIES = (
         "Five access codes were tried in one sign-in to a blocked account.",
         "See the audit events `alarm.wrong_code`; whoever tries them knows the password and reads the mailbox.",
     ),
+    Entry(
+        "P-6306", 200, "Nous ne pouvons pas vous envoyer de code",
+        "Vous nous avez dit que l’adresse email de votre compte n’est pas la vôtre. Validez votre nouvelle adresse, ou donnez-en une autre.",
+        "The reader of a letter said that the account's address is not theirs: no code goes there. The page says what the new one waits for. If the old address refused it, see who is right: `parvis members unlock NUMBER` says what to do.",
+        "`account.email_disowned_at`; see the audit events `address.disowned` and `address.refused`.",
+    ),
     # Invitations.
     Entry(
         "P-6101", 404, "Ce lien d’invitation n’est pas valable",

@@ -24,10 +24,15 @@ LIFETIME = letters.LIFETIME + address_changes.UNDO_WITHIN
 HOUR = timedelta(hours=1)
 
 
-def may_begin(visit: Visit, member: RegisteredMember) -> bool:
+def may_begin(visit: Visit, member_id: str) -> bool:
     """Use one of the member's new addresses of the day."""
     limit = visit.kit.settings.recovery.changes_per_day
-    return spend_of_day(visit, f"address-changes:{member.id}", limit=limit)
+    return spend_of_day(visit, f"address-changes:{member_id}", limit=limit)
+
+
+def may_begin_by_letter(visit: Visit, member_id: str) -> bool:
+    """The same for the reader of a letter, who has one more: a stranger with the paper may have used the day up."""
+    return may_begin(visit, member_id) or spend_of_day(visit, f"address-by-letter:{member_id}", limit=1)
 
 
 def begin(visit: Visit, member: RegisteredMember, address: str, *, handle: str) -> Recovery:
@@ -36,17 +41,7 @@ def begin(visit: Visit, member: RegisteredMember, address: str, *, handle: str) 
     account = accounts.hold(visit.session, found.id if found is not None else "")
     change = None
     if account is not None:
-        change = address_changes.begin(
-            visit.session,
-            account,
-            origin=Origin.LOST,
-            address=address,
-            browser=visit.browser,
-            space=visit.space.name,
-            locale=visit.locale,
-            now=visit.now,
-            lifetime=LIFETIME,
-        )
+        change = _new_change(visit, account, address)
     row = _new_row(visit, account, change, address, interaction_id=handle or None)
     send(visit, row, account)
     if account is not None and change is not None:
@@ -58,8 +53,33 @@ def begin(visit: Visit, member: RegisteredMember, address: str, *, handle: str) 
     return row
 
 
+def begin_proved(
+    visit: Visit, account: Account, address: str, *, interaction_id: str | None
+) -> AddressChange:
+    """A change that the letter has just proved: the old address is told and may refuse, the new one is validated."""
+    change = _new_change(visit, account, address)
+    change.proved_at = visit.now
+    owner.warn_of_change(visit, account, change)
+    ask_again(visit, account, change, interaction_id=interaction_id)
+    return change
+
+
+def _new_change(visit: Visit, account: Account, address: str) -> AddressChange:
+    return address_changes.begin(
+        visit.session,
+        account,
+        origin=Origin.LOST,
+        address=address,
+        browser=visit.browser,
+        space=visit.space.name,
+        locale=visit.locale,
+        now=visit.now,
+        lifetime=LIFETIME,
+    )
+
+
 def ask_again(visit: Visit, account: Account, change: AddressChange, *, interaction_id: str | None) -> None:
-    """Send the mail that validates a new address to it once more, from the browser that proved the letter."""
+    """Send the mail that validates a new address to it, in the browser that proved the letter."""
     row = _new_row(visit, account, change, change.email, interaction_id=interaction_id)
     send(visit, row, account)
 

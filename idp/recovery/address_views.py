@@ -65,7 +65,7 @@ class _Views:
         member = self._parts.member(visit, form)
         if member is None:
             return None
-        if not address.may_begin(visit, member):
+        if not address.may_begin(visit, member.id):
             form.member_number.errors = [TOO_MANY]
             return None
         return address.begin(visit, member, form.address, handle=handle)

@@ -16,7 +16,7 @@ from idp.core.spaces import Spaces
 from idp.sessions import credentials
 from idp.subjects import accounts, address_changes, emails, notices
 from idp.subjects.accounts import Account
-from idp.subjects.address_changes import UNDO_WITHIN, AddressChange
+from idp.subjects.address_changes import AddressChange
 
 log = structlog.get_logger(__name__)
 
@@ -28,11 +28,6 @@ class ChangeTools:
     settings: Settings
     vault: Vault
     spaces: Spaces
-
-
-def due_at(change: AddressChange) -> datetime | None:
-    """From when on a change may take effect: the old address has its time to refuse it."""
-    return None if change.told_at is None else change.told_at + UNDO_WITHIN
 
 
 def take_effect(

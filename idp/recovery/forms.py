@@ -1,17 +1,20 @@
 """The forms of « J'ai perdu mes accès de connexion »."""
 
 import re
+from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
+from typing import Self
 
 from wtforms import Form, HiddenField, StringField
-from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from idp.authenticators import password
 from idp.authenticators.password import LONGEST_IDENTIFIER
 from idp.core.words import N_
 from idp.login.forms import CodeForm
 from idp.login.member_forms import LONG, WRONG_EMAIL, EmailForm, PairForm, captcha_field, email_field
-from idp.login.new_password import NewPasswordForm
+from idp.login.new_password import NewPasswordForm, confirmation, field
 from idp.subjects import emails
 
 OLDEST = 1880
@@ -78,20 +81,71 @@ class AlarmForm(NewPasswordForm):
     )
 
 
-class LetterPasswordForm(NewPasswordForm):
-    """A new password by letter, while a new address waits: its reader says whether it is theirs."""
+class Mailbox(StrEnum):
+    """Which address the reader of a letter calls theirs."""
 
-    new_address = ""
-    change = HiddenField()
-    keep = StringField(
-        N_("Est-ce bien votre adresse ?"),
-        [AnyOf(("yes", "no"), message=N_("Dites-nous si cette adresse est la vôtre."))],
-    )
+    PRESENT = "present"
+    """The account's."""
+    ASKED = "asked"
+    """The one that waits."""
+    OTHER = "other"
+    """None of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the reader of a letter said, about which addresses; `address` is the other one."""
+
+    mailbox: Mailbox
+    address: str
+    shown: str
+
+
+class LetterPasswordForm(NewPasswordForm):
+    """A new password by letter: its reader says which address is theirs."""
+
+    present = asked = ""
+    shown = HiddenField()
+    mailbox = StringField(N_("Quelle est votre adresse email ?"))
+    email = StringField(N_("Votre autre adresse email"), [Length(max=254, message=LONG)])
+    # Again, so that errors are told in the order of the page.
+    password = field()
+    password_confirm = confirmation()
+
+    def ask(self, *, present: str, asked: str, shown: str) -> Self:
+        """Show these addresses; an answer that was given about others is dropped."""
+        self.present = present
+        self.asked = asked if emails.fold(asked) != emails.fold(present) else ""
+        if self.shown.data != shown:
+            self.mailbox.data = None
+        self.shown.data = shown
+        return self
 
     @property
-    def kept_change(self) -> str:
-        """The change whose address was recognised; empty when it was not."""
-        return self.change.data or "" if self.keep.data == "yes" else ""
+    def choices(self) -> list[Mailbox]:
+        """What may be answered; the address that was asked for only where one waits."""
+        return [each for each in Mailbox if self.asked or each is not Mailbox.ASKED]
+
+    @property
+    def answer(self) -> Answer:
+        """What was said, once the form is valid."""
+        typed = emails.parse(self.email.data or "") or ""
+        return Answer(Mailbox(self.mailbox.data or ""), address=typed, shown=self.shown.data or "")
+
+    def validate_mailbox(self, field: StringField) -> None:
+        """One of those that the page shows."""
+        if field.data not in self.choices:
+            raise ValidationError(N_("Dites-nous quelle est votre adresse email."))
+
+    def validate_email(self, field: StringField) -> None:
+        """Needed for another address only, and then not one of those above it."""
+        if self.mailbox.data != Mailbox.OTHER:
+            return
+        typed = emails.parse(field.data or "")
+        if typed is None:
+            raise ValidationError(WRONG_EMAIL if field.data else N_("Écrivez votre adresse email."))
+        if emails.fold(typed) in {emails.fold(self.present), emails.fold(self.asked)}:
+            raise ValidationError(N_("Cette adresse est déjà proposée : choisissez-la au-dessus."))
 
 
 class LostCodeForm(Form):

@@ -36,6 +36,8 @@ class Unlocked:
     due_at: datetime | None = None
     """From when on it may take effect."""
     is_done: bool = False
+    is_disowned: bool = False
+    """Whether the account's address serves nothing that opens: the reader of a letter said that it is not theirs."""
 
 
 class OtherAddress(ValueError):
@@ -54,7 +56,8 @@ def unlock(
     """Lift the delays and the rest of the second step; with `identity_checked`, confirm a new address too.
 
     `identity_checked` says how the agent made sure who called; it is kept in the audit. `address` is the new one as
-    the caller says it. Of staff, who have no papers of the mutual, the check ends an alarm. Raises OtherAddress.
+    the caller says it; the account's own, where no other waits, takes back that a letter disowned it. Of staff, who
+    have no papers of the mutual, the check ends an alarm. Raises OtherAddress.
     """
     found = accounts.by_member(session, member.id)
     account = accounts.hold(session, found.id) if found is not None else None
@@ -80,6 +83,8 @@ def unlock(
         if emails.fold(address) != change.email_folded:
             raise OtherAddress
         confirm_by_help_desk(session, account, change, tools=tools, how=identity_checked, now=now)
+    if change is None and identity_checked and emails.fold(address) == account.email_folded:
+        _own_again(session, account, how=identity_checked, now=now)
     return Unlocked(
         has_account=True,
         delays=lifted,
@@ -87,8 +92,9 @@ def unlock(
         new_address=emails.mask(change.email) if change is not None else None,
         is_validated=change is not None and change.verified_at is not None,
         is_proved=change is not None and change.proved_at is not None,
-        due_at=changes.due_at(change) if change is not None else None,
+        due_at=change.due_at if change is not None else None,
         is_done=change is not None and change.done_at is not None,
+        is_disowned=account.is_disowned,
     )
 
 
@@ -110,6 +116,21 @@ def confirm_by_help_desk(
     )
     if change.is_due(account, now):
         changes.take_effect(session, account, change, tools=tools, now=now)
+
+
+def _own_again(session: Session, account: Account, *, how: str, now: datetime) -> None:
+    """An agent made sure that the account's present address is its owner's after all."""
+    if not account.is_disowned:
+        return
+    account.email_disowned_at = None
+    audit.record(
+        session,
+        now=now,
+        event="help_desk.checked",
+        account_id=account.id,
+        how=how[:LONGEST_HOW],
+        address="present",
+    )
 
 
 def _lift_delays(session: Session, member: Member, account: Account | None, *, vault: Vault) -> int:

@@ -5,11 +5,11 @@ from flask import Blueprint, Response
 from idp.core.words import N_
 from idp.login import origin as origins
 from idp.login import own_browser
-from idp.recovery import changes, letter
+from idp.recovery import letter
 from idp.recovery.address_views import ASK, LETTER, WAITING
 from idp.recovery.forms import LetterForm
 from idp.recovery.parts import COOKIE, LETTER_DONE, NEW_PASSWORD, Recoveries, link, stand_in
-from idp.subjects import address_changes, letters, recoveries
+from idp.subjects import accounts, address_changes, letters, recoveries
 from idp.subjects.recoveries import Kind, Recovery
 from idp.web import words
 from idp.web.kit import Visit
@@ -78,19 +78,25 @@ def _done(visit: Visit) -> Response:
         state=state,
         when=when,
         waiting_url=link(visit, WAITING, row.interaction_id),
+        ask_url=link(visit, ASK, row.interaction_id),
         sign_in_url=origins.sign_in_url(visit, row.interaction_id or ""),
     )
 
 
 def _state(visit: Visit, row: Recovery) -> tuple[str, str]:
-    """What becomes of the new address: `none`, `unvalidated`, `waiting`, `done` or `refused`; and from when on."""
+    """What becomes of the address, and from when on a new one serves.
+
+    `none`: the account keeps its own; `refused`: and the one that was asked for is not used; `unvalidated`, `waiting`
+    or `done`: the new one; `lost`: neither of both serves.
+    """
     change = address_changes.by_id(visit.session, row.change_id) if row.change_id is not None else None
     if change is None:
         return "none", ""
-    due = changes.due_at(change)
+    due = change.due_at
     when = words.moment(due, visit.locale) if due is not None else ""
     if change.done_at is not None:
         return "done", ""
     if change.refused_at is not None:
-        return "refused", ""
+        account = accounts.by_id(visit.session, row.account_id or "")
+        return ("lost" if account is not None and account.is_disowned else "refused"), ""
     return ("unvalidated" if change.verified_at is None else "waiting"), when

@@ -8,10 +8,21 @@ from idp.core.errors import CATALOGUE, Problem
 from idp.login import new_password
 from idp.login import origin as origins
 from idp.login.new_password import NewPasswordForm
-from idp.recovery import lifting, password, resetting
+from idp.recovery import by_letter, lifting, password, resetting
 from idp.recovery.forms import AlarmForm, LetterPasswordForm
-from idp.recovery.parts import DONE, LETTER_DONE, NEW_PASSWORD, START, Recoveries, go_on, link, stand_in
-from idp.subjects import accounts, address_changes
+from idp.recovery.parts import (
+    DONE,
+    LETTER_DONE,
+    NEW_PASSWORD,
+    START,
+    TOO_MANY,
+    Recoveries,
+    go_on,
+    link,
+    stand_in,
+)
+from idp.recovery.resetting import NotSet
+from idp.subjects import accounts
 from idp.subjects.accounts import Account, Profile
 from idp.subjects.recoveries import Kind, Recovery
 from idp.web.kit import Visit
@@ -89,10 +100,15 @@ class _Views:
             form.form_errors.append(f"{visit.say(BUSY.member)} ({BUSY.number})")
             return visit.busy(_form(visit, row, form, profile), busy.retry_after)
         knows_paper = row.kind == Kind.LETTER or isinstance(form, AlarmForm)
-        kept = form.kept_change if isinstance(form, LetterPasswordForm) else ""
-        if not resetting.set_password(visit, row, stored, knows_paper=knows_paper, kept_change=kept):
-            return self._page_again(visit, row)
-        return go_on(visit, LETTER_DONE if row.kind == Kind.LETTER else DONE, row)
+        answer = form.answer if isinstance(form, LetterPasswordForm) else None
+        match resetting.set_password(visit, row, stored, knows_paper=knows_paper, answer=answer):
+            case NotSet.TOO_MANY if isinstance(form, LetterPasswordForm):
+                form.email.errors = [TOO_MANY]
+                return _form(visit, row, form, profile)
+            case NotSet():
+                return self._page_again(visit, row)
+            case None:
+                return go_on(visit, LETTER_DONE if row.kind == Kind.LETTER else DONE, row)
 
     def _page_again(self, visit: Visit, row: Recovery) -> Response:
         """Another request was first, or the account changed while the password was hashed."""
@@ -107,29 +123,24 @@ class _Views:
 
 
 def _form_for(visit: Visit, row: Recovery, account: Account) -> NewPasswordForm:
-    """The fields that this way back needs: an alarm asks for the paper, a letter about the address that waits."""
+    """The fields that this way back needs: an alarm asks for the paper, a letter which address is the reader's."""
     if row.kind != Kind.LETTER:
         wanted = (
             AlarmForm if lifting.needs_access_code(visit.session, account, now=visit.now) else NewPasswordForm
         )
         return wanted(visit.request.form)
-    change = address_changes.pending_of(visit.session, account, now=visit.now)
-    if change is None:
-        return NewPasswordForm(visit.request.form)
-    form = LetterPasswordForm(visit.request.form)
-    form.new_address = change.email
-    if form.change.data != change.id:
-        # Another address than the one that the page showed waits now: the question is asked anew.
-        form.keep.data = None
-    form.change.data = change.id
-    return form
+    change = by_letter.pending(visit, account)
+    return LetterPasswordForm(visit.request.form).ask(
+        present=account.email,
+        asked=change.email if change is not None else "",
+        shown=by_letter.shown(visit, account, change),
+    )
 
 
 def _form(visit: Visit, row: Recovery, form: NewPasswordForm, profile: Profile) -> Response:
     return visit.page(
         "mot_de_passe_nouveau.html",
         mode=_mode(form),
-        new_address=form.new_address if isinstance(form, LetterPasswordForm) else "",
         form=form,
         hidden=origins.named(visit, row.interaction_id),
         rules=new_password.rules(visit),

@@ -63,6 +63,9 @@ def _send(visit: Visit, row: Recovery, account: Account | None) -> None:
     so that whoever guesses codes gets no more of them than mails.
     """
     is_sent = _may_mail(visit, row, account) and row.epoch != recoveries.VOID
+    if account is not None and account.is_disowned:
+        # Whoever reads that mailbox gets nothing that opens.
+        is_sent = False
     token, code = issue_pair(visit, row, link_for=Purpose.PASSWORD_LINK, code_for=Purpose.PASSWORD_CODE)
     if not is_sent and row.mails == 0:
         row.epoch = recoveries.VOID
@@ -207,4 +210,7 @@ def account_of(visit: Visit, row: Recovery) -> Account | None:
     if not row.is_open(visit.now):
         return None
     account = accounts.by_id(visit.session, row.account_id or "")
-    return account if account is not None and account.epoch == row.epoch else None
+    if account is None or account.epoch != row.epoch:
+        return None
+    # A mail opens nothing of an account whose mailbox is not its owner's; a letter does.
+    return account if row.kind == Kind.LETTER or not account.is_disowned else None

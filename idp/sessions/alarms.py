@@ -82,6 +82,8 @@ def raise_alarm(
     done = address_changes.done_lately(session, account.id, now=now)
     # A lost address is changed by who knows number and access code: a stranger did, if it was not the member.
     is_code_known = is_code_known or any(change.origin == Origin.LOST for change in [*refused, *done])
+    # Whoever enrolled with stolen papers reads the mailbox that a letter disowned.
+    is_code_known = is_code_known or account.is_disowned
     account.alarm_proof = (Proof.LETTER if is_code_known else Proof.ACCESS_CODE).value
     if is_code_known:
         _ask_for_access_code(session, account, vault=vault, space=space, now=now)
@@ -100,12 +102,18 @@ def raise_alarm(
 def _restore(
     session: Session, account: Account, done: list[AddressChange], *, now: datetime, mates: frozenset[str]
 ) -> bool:
-    """Give the account the address that it had before the first of these changes, unless another has it now."""
+    """Give the account the address that it had before the first of these changes, unless another has it now.
+
+    Who changed a lost address proved more than whoever reads the old mailbox: that one stays disowned, or becomes so.
+    """
     if not done:
         return False
     former = done[0].former_email
+    is_doubtful = account.is_disowned or any(change.origin == Origin.LOST for change in done)
     if not credentials.change_address(session, account, former, now=now, mates=mates):
         return False
+    if is_doubtful:
+        account.email_disowned_at = now
     for change in done:
         change.undone_at = now
     return True

@@ -72,6 +72,8 @@ def change_address(
             account.email = address
             account.email_folded = emails.fold(address)
             account.mailbox_slot = place
+            # What was said of the former mailbox is not said of this one.
+            account.email_disowned_at = None
             session.flush()
     except IntegrityError:
         # Another account took the place since: the index decides.

@@ -42,6 +42,8 @@ class Account(Base):
     member_id: Mapped[str] = mapped_column(ForeignKey("member.id"))
     email: Mapped[str] = mapped_column(Text)
     email_folded: Mapped[str] = mapped_column(Text)
+    email_disowned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Since when its owner does not read the mailbox, says a letter's reader: nothing that opens is sent there."""
     mailbox_slot: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     """0, or 1 for the second of two accounts that share a mailbox; the index lets no third one in."""
     password_hash: Mapped[str] = mapped_column(Text)
@@ -62,6 +64,11 @@ class Account(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     closes_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When it is erased, once its owner closed it; until then they may still keep it."""
+
+    @property
+    def is_disowned(self) -> bool:
+        """Whether somebody else may read its mailbox: what arrives there proves nothing."""
+        return self.email_disowned_at is not None
 
 
 _CLOSING = Account.closes_at.is_not(None)

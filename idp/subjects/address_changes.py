@@ -58,6 +58,11 @@ class AddressChange(Base):
         is_over = self.refused_at is not None or self.done_at is not None or self.expires_at <= now
         return not is_over and self.account_id == account.id and self.epoch == account.epoch
 
+    @property
+    def due_at(self) -> datetime | None:
+        """From when on a lost address may be replaced: the old one, once it is told, has its time to refuse."""
+        return None if self.told_at is None else self.told_at + UNDO_WITHIN
+
     def is_due(self, account: Account, now: datetime) -> bool:
         """Whether it takes effect now: validated, and what its origin asks for besides."""
         if not self.is_pending(account, now) or self.verified_at is None:

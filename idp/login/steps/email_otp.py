@@ -7,7 +7,7 @@ from idp.authenticators.email_code import Code, NotSent, Refusal, Transaction, V
 from idp.authenticators.wrong_codes import is_resting
 from idp.core.errors import Problem
 from idp.core.words import N_
-from idp.login import blocked, passkeys
+from idp.login import blocked, passkeys, unreachable
 from idp.login.forms import CodeForm
 from idp.login.interaction import Interaction
 from idp.login.steps.base import Step, cancel_url, hidden
@@ -62,6 +62,8 @@ class EmailOtp(Step):
 
     def _page(self, visit: Visit, interaction: Interaction, form: CodeForm) -> Response:
         account = _account(visit, interaction)
+        if account.is_disowned:
+            return unreachable.page(visit, interaction, account)
         if is_resting(account, now=visit.now):
             return blocked.page(visit, interaction, account, "frozen")
         if interaction.code_not_sent == NotSent.DAY_IS_FULL:
@@ -85,9 +87,9 @@ class EmailOtp(Step):
     def submit(self, visit: Visit, interaction: Interaction) -> Response | None:
         """Count the try, compare, and remember that the code was right."""
         form = CodeForm(visit.request.form)
-        if not form.validate():
-            return self._page(visit, interaction, form)
         account = _account(visit, interaction)
+        if account.is_disowned or not form.validate():
+            return self._page(visit, interaction, form)
         match email_code.verify(visit.session, _transaction(visit, interaction, account), form.digits):
             case Verified():
                 interaction.mail_code_at = visit.now
