@@ -6,17 +6,27 @@ import pytest
 from sqlalchemy import select
 
 from idp.recovery import help_desk
-from idp.recovery.changes import ChangeTools
 from idp.subjects import accounts, letters, members, staff
 from idp.subjects.letters import Letter
 from idp.web import owner
-from tests.support.alarming import account_of, not_me, press, visiting
-from tests.support.browser import CHROME, Browser
+from tests.support import alarming
+from tests.support.alarming import change_address, not_me, press, visiting
+from tests.support.browser import CHROME
+from tests.support.lost_access import (
+    CHOOSE,
+    NEW,
+    account_of,
+    answer,
+    asks_for_password,
+    code_of_letter,
+    give_letter,
+    lose,
+    unlock,
+)
 from tests.support.people import CAMILLE, SACHA, Person, enrol, give_password, sign_in
 from tests.support.second_device import give_app
 from tests.support.spaces import spaces_with
 
-NEW = "Sentier!Boussole84"
 OWN = "camille.nouvelle@example.net"
 THIEF = "voleur@example.net"
 PARTNER = replace(SACHA, email=CAMILLE.email)
@@ -43,40 +53,6 @@ def settings(settings, tmp_path, request):
 @pytest.fixture
 def thief(open_browser):
     return open_browser(network="203.0.113.9", agent=CHROME)
-
-
-def lose(browser: Browser, address: str) -> None:
-    browser.get("/adresse-perdue")
-    browser.submit(member_number=CAMILLE.number, access_code=CAMILLE.code, email=address)
-
-
-def asks_for_password(browser: Browser, mailbox, identifier: str = CAMILLE.email):
-    browser.get("/mot-de-passe-oublie")
-    browser.submit(identifier=identifier)
-    return browser.get(mailbox.last(to=CAMILLE.email, subject="Choisissez un nouveau").link())
-
-
-def code_of_letter(parts) -> str:
-    with parts.database.reading() as session:
-        newest = select(Letter).where(Letter.kind == "recovery").order_by(Letter.created_at.desc())
-        return letters.code_of(session.scalars(newest).first(), parts.vault)
-
-
-def give_letter(browser: Browser, code: str):
-    browser.get("/adresse-perdue/lettre")
-    return browser.submit(member_number=CAMILLE.number, access_code=CAMILLE.code, code=code)
-
-
-def account(parts, person: Person = CAMILLE):
-    with parts.database.reading() as session:
-        return accounts.by_member_number(session, person.number, frozenset({person.population}))
-
-
-def unlock(parts, person: Person, **more: str):
-    with parts.database.transaction() as session:
-        member = members.by_number(session, person.population, person.number)
-        tools = ChangeTools(parts.settings, parts.vault, parts.spaces)
-        return help_desk.unlock(session, member, tools=tools, now=parts.clock.now(), **more)
 
 
 def test_whoever_reads_the_mailbox_cannot_void_the_letter_of_an_owner_on_their_way_back(
@@ -110,7 +86,7 @@ def test_a_refused_change_tells_the_alarm_that_a_stranger_has_the_access_code(
 
     browser.submit(member_number=member.number)
 
-    assert account(parts).alarm_proof == "letter"
+    assert account_of(parts).alarm_proof == "letter"
 
 
 def test_a_stranger_who_raises_the_alarm_first_does_not_make_it_weak(
@@ -122,11 +98,11 @@ def test_a_stranger_who_raises_the_alarm_first_does_not_make_it_weak(
     sign_in(thief, mailbox, known)
     thief.get("/compte/alerte")
     thief.submit(member_number=known.number)
-    assert account(parts).alarm_proof == "access-code"
+    assert account_of(parts).alarm_proof == "access-code"
 
     press(browser, not_me(mailbox, to=known.known_email), known.number)
 
-    assert account(parts).alarm_proof == "letter"
+    assert account_of(parts).alarm_proof == "letter"
 
 
 def test_a_new_letter_has_tries_of_its_own(browser, member, parts, clock):
@@ -149,7 +125,7 @@ def test_after_a_strangers_letter_was_refused_the_owner_has_one(  # noqa: PLR091
     lose(browser, OWN)
 
     with parts.database.reading() as session:
-        subject = letters.recovery_subject(account(parts))
+        subject = letters.recovery_subject(account_of(parts))
         assert letters.is_waiting(session, subject, now=clock.now())
 
 
@@ -166,16 +142,16 @@ def test_a_strangers_requests_neither_void_the_owners_mail_nor_keep_it_away(  # 
     browser, open_browser, thief, mailbox, member, clock
 ):
     asks_for_password(browser, mailbox)
-    link = mailbox.last(to=member.email, subject="Choisissez un nouveau").link()
+    link = mailbox.last(to=member.email, subject=CHOOSE).link()
     clock.advance(seconds=1)
     for _ in range(20):
         thief.get("/mot-de-passe-oublie")
         thief.submit(identifier=member.email)
 
     assert browser.get(link).asks_for("password")
-    before = len(mailbox.all(to=member.email, subject="Choisissez un nouveau"))
+    before = len(mailbox.all(to=member.email, subject=CHOOSE))
     asks_for_password(open_browser(network="192.0.2.77"), mailbox)
-    assert len(mailbox.all(to=member.email, subject="Choisissez un nouveau")) == before + 1
+    assert len(mailbox.all(to=member.email, subject=CHOOSE)) == before + 1
 
 
 def test_a_new_password_by_mail_gives_no_more_guesses_at_the_app(open_browser, mailbox, member, parts):
@@ -233,12 +209,50 @@ def test_an_operator_ends_the_alarm_of_staff_who_have_no_papers(browser, mailbox
         )
     agent = Person(number=invited.number, email="agent@example.org", population="staff")
     with visiting(browser) as visit:
-        owner.warn(visit, account_of(visit, agent), "new-sign-in", cause="x")
+        owner.warn(visit, alarming.account_of(visit, agent), "new-sign-in", cause="x")
     press(browser, not_me(mailbox, to=agent.email), agent.number)
-    assert account(parts, agent).alarm_at is not None
+    assert account_of(parts, agent).alarm_at is not None
 
     unlock(parts, agent, identity_checked="badge seen")
 
-    assert account(parts, agent).alarm_at is None
+    assert account_of(parts, agent).alarm_at is None
     with parts.database.reading() as session:
         assert session.scalars(select(Letter)).all() == []
+
+
+def test_a_stranger_who_enrolled_with_the_papers_is_not_back_by_mail_after_the_owners_letter(
+    browser, thief, mailbox, register, parts
+):
+    known = replace(CAMILLE, known_email="camille.registre@example.org", email=THIEF)
+    register.add(known)
+    enrol(thief, mailbox, known)
+    press(browser, not_me(mailbox, to=known.known_email), known.number)
+    give_letter(browser, code_of_letter(parts))
+    assert answer(browser, "other", OWN).path == "/adresse-perdue/fait"
+
+    for identifier in (THIEF, known.number):
+        thief.get("/mot-de-passe-oublie")
+        assert thief.submit(identifier=identifier).path == "/mot-de-passe-oublie/code"
+
+    assert mailbox.all(to=THIEF, subject=CHOOSE) == []
+    assert give_password(thief, known).errors
+    # Nor had they the password that the owner chose.
+    assert give_password(thief, known, password=NEW).number == "P-6306"
+    assert mailbox.all(to=THIEF, subject="Votre code") == []
+
+
+def test_a_stranger_who_changed_the_address_days_ago_is_not_back_by_mail_after_the_owners_letter(  # noqa: PLR0917 (fixtures)
+    browser, thief, mailbox, member, parts, clock
+):
+    change_address(browser, member, THIEF)
+    link = not_me(mailbox, to=member.email, subject="adresse")
+    clock.advance(days=4)
+    press(browser, link, member.number)
+    give_letter(browser, code_of_letter(parts))
+    assert answer(browser, "other", member.email).path == "/adresse-perdue/fait"
+
+    thief.get("/mot-de-passe-oublie")
+    thief.submit(identifier=THIEF)
+
+    assert mailbox.all(to=THIEF, subject=CHOOSE) == []
+    assert give_password(thief, Person(email=THIEF, password=NEW)).number == "P-6306"
