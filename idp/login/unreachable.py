@@ -28,6 +28,7 @@ def page(visit: Visit, interaction: Interaction, account: Account) -> Response:
         when=words.moment(due, visit.locale) if due is not None else "",
         address_url=f"{ADDRESS_URL}?i={interaction.id}",
         letter_url=f"{LETTER_URL}?i={interaction.id}",
+        restart_url="/connexion/recommencer",
         cancel_url=cancel_url(interaction),
     )
 
