@@ -198,6 +198,12 @@ def change_of(visit: Visit, row: Recovery) -> AddressChange | None:
     return change if change.is_pending(account, visit.now) else None
 
 
+def is_proved(visit: Visit, row: Recovery) -> bool:
+    """Whether the second proof of a request's change, a letter's code or the help desk's check, is there already."""
+    change = address_changes.by_id(visit.session, row.change_id or "")
+    return change is not None and change.proved_at is not None
+
+
 def of_link(visit: Visit, token: str) -> Recovery | None:
     """The request of a link, live or over: looking changes nothing."""
     if len(token) > LONGEST_TOKEN:

@@ -71,8 +71,7 @@ def _send(visit: Visit, row: Recovery, account: Account | None) -> None:
         row.epoch = recoveries.VOID
     row.mails += 1
     row.mailed_at = visit.now
-    outbox_id = _mail(visit, row, account, token=token, code=code, is_sent=is_sent)
-    row.outbox_id = outbox_id if is_sent else row.outbox_id
+    row.outbox_id = _mail(visit, row, account, token=token, code=code, is_sent=is_sent)
 
 
 def _mail(

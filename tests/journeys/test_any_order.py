@@ -93,7 +93,9 @@ FIELDS = {
     "/mot-de-passe-oublie": ("i", "identifier", "captcha_id", "captcha"),
     "/mot-de-passe-oublie/code": ("i", "code"),
     "/mot-de-passe-oublie/renvoyer": ("i",),
-    "/mot-de-passe/nouveau": ("i", "password", "password_confirm", "access_code"),
+    "/mot-de-passe/nouveau": (
+        "i", "password", "password_confirm", "access_code", "mailbox", "email", "shown",
+    ),
     "/mot-de-passe/nouveau/<token>": ("i", "password", "password_confirm", "access_code"),
     "/adresse-perdue": ("i", "member_number", "access_code", "email", "captcha_id", "captcha"),
     "/adresse-perdue/code": ("i", "code"),
@@ -333,8 +335,10 @@ class AnyOrder(RuleBasedStateMachine):
         # A new one where one is asked for, and back again the next time.
         chosen = NEW_PASSWORD if current == person.password else person.password
         changes = action.startswith(("/mot-de-passe/nouveau", "/compte/mot-de-passe"))
+        # A letter's reader says now one thing, now another.
+        mailbox = ("present", "asked", "other")[len(self.world.model.history) % 3]
         second = "ailleurs@example.net" if who == "family" else "intrus@example.com"
-        moves = action.startswith(("/adresse-perdue", "/compte/adresse"))
+        moves = action.startswith(("/adresse-perdue", "/compte/adresse", "/mot-de-passe"))
         typed = {
             "identifier": person.number,
             "member_number": person.number,
@@ -350,6 +354,7 @@ class AnyOrder(RuleBasedStateMachine):
             **dict.fromkeys(("terms", "remember"), "y"),
             **dict.fromkeys(("trust", "consent", "keep"), "yes"),
             "device": "all",
+            "mailbox": mailbox,
         }
         offered = {"suite": "/connexion", "back": "/connexion", **ASKED}
         return typed.get(name) or fields[name] or offered.get(name, "")

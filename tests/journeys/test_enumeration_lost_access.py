@@ -10,6 +10,7 @@ from tests.support.people import Person
 from tests.support.states import (
     ACTIVE,
     DELEGATE,
+    DISOWNED,
     FROZEN,
     INVITED,
     LEFT,
@@ -61,6 +62,18 @@ def test_a_forgotten_password_is_that_of_nobody(observer, subtests, clock, named
             )
             for person in (ACTIVE, FROZEN, LEFT, PENDING, NEVER)
         },
+    )
+
+
+@pytest.mark.parametrize("named", ["email", "number"])
+def test_a_forgotten_password_at_a_disowned_mailbox_is_that_of_nobody(observer, subtests, clock, named):
+    are_the_same(
+        observer,
+        subtests,
+        lambda visitor: forget(visitor, getattr(NOBODY, named), clock),
+        {DISOWNED.email: lambda visitor: forget(visitor, getattr(DISOWNED, named), clock)},
+        # The row of a request whose mail did not leave is written with other columns.
+        stand_ins=True,
     )
 
 
@@ -120,6 +133,7 @@ def test_a_lost_address_is_that_of_a_member_without_account(observer, subtests, 
             "with an account, at its own address": flow(ACTIVE, ACTIVE.email),
             "without account, at an address that is taken": flow(NEVER, OTHER.email),
             "with an enrolment that waits": flow(PENDING, NEW_ADDRESS),
+            "with a disowned mailbox": flow(DISOWNED, NEW_ADDRESS),
         },
         stand_ins=True,
     )

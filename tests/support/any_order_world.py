@@ -238,6 +238,9 @@ class World:
             if (seen.stored, seen.address) != (former.stored, former.address):
                 if not proof_of_change.is_right(self.model, former, seen, sent):
                     raise Violation(f"{former} became {seen} by {sent}")
+                proof_of_change.hear_whose_mailbox(self.model, former, seen, sent)
+                if former.id in self.model.disowned:
+                    self.reached["a disowned mailbox"] += 1
                 self.model.see_changed_account(former, seen)
                 self.reached["a changed account"] += 1
             if seen.epoch != former.epoch and sent is not None:

@@ -123,6 +123,8 @@ class Model:
     """At the instant of a POST: which browser was signed in to which account before it."""
     former: dict[str, set[str]] = field(default_factory=dict)
     """The addresses that an account had before."""
+    disowned: set[str] = field(default_factory=set)
+    """The accounts whose mailbox proves nothing: the reader of a letter named another address."""
 
     # What is sent.
     def hear(self, sent: Sent) -> None:
@@ -156,7 +158,8 @@ class Model:
             for (browser, handle, account_id), sign_in in self.sign_ins.items():
                 # Sent without a handle, it is for whichever sign-in of this browser is the newest.
                 is_here = browser == sent.browser == mail.browser and handle == mail.handle
-                if is_here and sent.handle in {handle, ""} and self.accounts[account_id].address == mail.to:
+                proves = self.accounts[account_id].address == mail.to and account_id not in self.disowned
+                if is_here and sent.handle in {handle, ""} and proves:
                     sign_in.code_at = sent.at
 
     def _with_code(self, sent: Sent, kind: str, lifetime: timedelta) -> Iterator[Mail]:
@@ -304,6 +307,8 @@ class Model:
     def see_changed_account(self, former: AccountSeen, now: AccountSeen) -> None:
         """A password or an address changed, and rightly so: what the account had before may come back."""
         self.former.setdefault(former.id, set()).add(former.address)
+        if former.address != now.address:
+            self.disowned.discard(former.id)
         self.accounts[now.id] = now
 
 

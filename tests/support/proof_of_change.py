@@ -17,6 +17,8 @@ Way = Callable[[Model, AccountSeen, AccountSeen, Sent], bool]
 
 def by_mail_to_the_address(model: Model, former: AccountSeen, _now: AccountSeen, sent: Sent) -> bool:
     """« Mot de passe oublié »: the link, in any browser, or its code in the one that asked."""
+    if former.id in model.disowned:
+        return False
     mails = [mail for mail in model.mails if mail.to == former.address and mail.kind == "password-asked"]
     recent = [mail for mail in mails if sent.at - mail.at <= RECOVERY]
     if any(link.endswith(sent.path) for mail in recent for link in mail.links):
@@ -57,13 +59,18 @@ def in_the_account_and_at_the_new_address(
 
 
 def with_the_paper_and_a_letter(model: Model, former: AccountSeen, now: AccountSeen, sent: Sent) -> bool:
-    """« Je n'ai plus accès à mon email »: paper, the new mailbox, a letter, and 72 hours."""
+    """« Je n'ai plus accès à mon email »: paper, the new mailbox, a letter, and 72 hours.
+
+    Or the letter first, whose page asks for another address.
+    """
     asked = [
         post.at
         for post in model.history
-        if post.path == "/adresse-perdue"
-        and folded(post, "email") == now.address
-        and _is_paper(model, former, post)
+        if folded(post, "email") == now.address
+        and (
+            (post.path == "/adresse-perdue" and _is_paper(model, former, post))
+            or (post.fields.get("mailbox") == "other" and by_letter(model, former, now, post))
+        )
     ]
     validated = any(_validates(model, now.address, post, "/adresse-perdue") for post in model.history)
     is_over = any(sent.at - at >= UNDO for at in asked)
@@ -92,6 +99,19 @@ ADDRESSES: tuple[Way, ...] = (
     with_the_paper_and_a_letter,
     back_to_the_former_address,
 )
+
+
+def hear_whose_mailbox(model: Model, former: AccountSeen, now: AccountSeen, sent: Sent) -> None:
+    """Note what a letter's reader said with the new password; before the account is noted as it is now.
+
+    Where a mail's link may have set it instead, nothing was said for sure.
+    """
+    if now.stored == former.stored or not by_letter(model, former, now, sent):
+        return
+    if sent.fields.get("mailbox") == "present":
+        model.disowned.discard(former.id)
+    elif not by_mail_to_the_address(model, former, now, sent):
+        model.disowned.add(former.id)
 
 
 def is_right(model: Model, former: AccountSeen, now: AccountSeen, sent: Sent | None) -> bool:

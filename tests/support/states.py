@@ -30,11 +30,14 @@ LETTERED = Person(
     "5500007", "hjklmnpq", "lettr07@example.org", given_name="Hermine", family_name="Grandval",
     birth_date="1950-12-29",
 )  # fmt: skip
+DISOWNED = Person(
+    "5500008", "kmnpqrst", "autre08@example.org", given_name="Apolline", family_name="Rochemaure"
+)  # fmt: skip
 INVITED = Person("7700001", "jklmnpqr", population="elu", known_email="eluun01@example.org")
 WRITTEN = Person("7700002", "klmnpqrs", population="elu")
 DELEGATE = Person("7700003", "lmnpqrst", population="elu")
 NOBODY = Person("5500009", "ghjklmnp", "aucun09@example.org")
-SUBJECTS = (ACTIVE, FROZEN, LEFT, PENDING, NEVER)
+SUBJECTS = (ACTIVE, FROZEN, LEFT, PENDING, NEVER, DISOWNED)
 NEW_ADDRESS = "neuf088@example.org"
 
 
@@ -42,7 +45,9 @@ def prepare(app: Any, register: Register) -> str:
     """Everybody, as they are; the secret of a session of ACTIVE, whose second step was given just now."""
     parts = app.extensions["parvis"]
     register.add(PENDING, NEVER, INVITED, WRITTEN, DELEGATE)
-    ids = {person: register.open_account(person) for person in (ACTIVE, OTHER, FROZEN, LEFT, LETTERED)}
+    ids = {
+        person: register.open_account(person) for person in (ACTIVE, OTHER, FROZEN, LEFT, LETTERED, DISOWNED)
+    }
     register.add(replace(LEFT, status="left"))
     begin_enrolment(parts, PENDING, Surfer(app, "elsewhere", network="192.0.2.1"))
     invite(parts, INVITED)
@@ -50,6 +55,7 @@ def prepare(app: Any, register: Register) -> str:
     now = parts.clock.now()
     with parts.database.transaction() as session:
         accounts.rest_second_step(session, ids[FROZEN], until=now + timedelta(days=1))
+        accounts.by_id(session, ids[DISOWNED]).email_disowned_at = now
         _write_to(session, parts, LETTERED)
         _, secret = sessions.open_session(
             session,
