@@ -41,7 +41,9 @@ def begin(visit: Visit, member: RegisteredMember, address: str, *, handle: str) 
     account = accounts.hold(visit.session, found.id if found is not None else "")
     change = None
     if account is not None:
+        former = address_changes.pending_of(visit.session, account, now=visit.now)
         change = _new_change(visit, account, address)
+        _keep_proof(change, former)
     row = _new_row(visit, account, change, address, interaction_id=handle or None)
     send(visit, row, account)
     if account is not None and change is not None:
@@ -76,6 +78,13 @@ def _new_change(visit: Visit, account: Account, address: str) -> AddressChange:
         now=visit.now,
         lifetime=LIFETIME,
     )
+
+
+def _keep_proof(change: AddressChange, former: AddressChange | None) -> None:
+    """Who gives the same address again, because its mail is too old or lost, needs no other letter for it."""
+    if former is not None and former.email_folded == change.email_folded:
+        change.proved_at = former.proved_at
+        change.told_at = former.told_at
 
 
 def ask_again(visit: Visit, account: Account, change: AddressChange, *, interaction_id: str | None) -> None:
@@ -141,6 +150,7 @@ def _rows_for_nothing(visit: Visit, row: Recovery, *, count: int) -> None:
 
 def _as_much_work(visit: Visit, row: Recovery) -> None:
     """What change, warning with its link, and letter cost, where there is no account; nothing comes of it."""
+    address_changes.by_id(visit.session, "")
     for _ in range(2):
         address_changes.none_to_begin(visit.session)
     one_time.newest(visit.session, purpose=Purpose.NOTHING, binding=row.id)

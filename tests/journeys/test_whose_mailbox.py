@@ -108,6 +108,18 @@ def test_another_address_is_told_to_the_old_one_validated_and_in_place_after_72_
     assert is_signed_in(browser)
 
 
+def test_whoever_let_the_mail_get_too_old_gives_the_same_address_again_and_needs_no_other_letter(  # noqa: PLR0917 (fixtures)
+    disowned, browser, mailbox, parts, settings, clock
+):
+    clock.advance(days=2)
+    lose(browser, OWN)
+
+    validate(browser, mailbox)
+
+    keep_house(settings, clock, hours=24)
+    assert account_of(parts).email == OWN
+
+
 def test_no_code_goes_to_a_disowned_mailbox_and_none_is_taken(disowned, browser, mailbox, parts, clock):
     mails = len(mailbox.all(to=CAMILLE.email))
 

@@ -49,8 +49,12 @@ POST = {
 }
 # Who reads which mailbox. A scanner opens what arrives in the family's, and knows nothing else.
 MAILBOXES = {
-    "family": {"ailleurs@example.net", *(person.email for person in (CAMILLE, LOU, NOEL))},
-    "stranger": {SACHA.email, "intrus@example.com"},
+    "family": {
+        "ailleurs@example.net",
+        "encore@example.net",
+        *(person.email for person in (CAMILLE, LOU, NOEL)),
+    },
+    "stranger": {SACHA.email, "intrus@example.com", "encore@example.com"},
     "scanner": {person.email for person in (CAMILLE, LOU, NOEL)},
 }
 NETWORKS = {"family": "198.51.100.7", "stranger": "203.0.113.9", "scanner": "192.0.2.5"}

@@ -11,6 +11,7 @@ CHOSEN = (
     "aide", "cgu", "connexion-vide", "code-erreur", "inscription-erreurs", "validation-corriger-erreur",
     "activer-mot-de-passe-erreur", "compte-appareils", "consentement", "erreur-trop-de-demandes",
     "mot-de-passe-oublie-code-erreur", "adresse-perdue-fait",
+    "adresse-perdue-lettre-mot-de-passe", "connexion-sans-email-attente",
 )  # fmt: skip
 PICTURED = {"connexion-vide", "code-erreur", "inscription-erreurs", "compte-appareils"}
 

@@ -226,8 +226,14 @@ def letter_wrong(visitor: Visitor) -> None:
 
 @PART.scene("adresse-perdue-lettre-mot-de-passe")
 def letter_password(visitor: Visitor) -> None:
-    """A new password by letter, while a new address waits: the question whether it is theirs."""
+    """A new password by letter, while a new address waits: which address is the reader's."""
     _prove_letter(visitor)
+
+
+@PART.scene("adresse-perdue-lettre-mot-de-passe-seule")
+def letter_password_alone(visitor: Visitor) -> None:
+    """The same where no address waits."""
+    _prove_letter(visitor, refused_at=visitor.world.clock.now())
 
 
 @PART.scene("adresse-perdue-lettre-mot-de-passe-erreur")
@@ -237,18 +243,25 @@ def letter_password_unanswered(visitor: Visitor) -> None:
     visitor.send(password=NEW, password_confirm=NEW)
 
 
+@PART.scene("adresse-perdue-lettre-mot-de-passe-autre")
+def letter_password_mistyped(visitor: Visitor) -> None:
+    """Another address, mistyped."""
+    _prove_letter(visitor)
+    _choose(visitor, "other", "camille@")
+
+
 @PART.scene("adresse-perdue-fait")
 def letter_done(visitor: Visitor) -> None:
     """The new address waits for the end of the 72 hours, told with day and hour."""
     _prove_letter(visitor, validated_at=visitor.world.clock.now())
-    _choose(visitor, "yes")
+    _choose(visitor, "asked")
 
 
 @PART.scene("adresse-perdue-fait-a-valider")
 def letter_done_unvalidated(visitor: Visitor) -> None:
     """The new address is still to be validated."""
     _prove_letter(visitor)
-    _choose(visitor, "yes")
+    _choose(visitor, "other", _other(visitor.person))
 
 
 @PART.scene("adresse-perdue-fait-en-place")
@@ -256,14 +269,71 @@ def letter_done_at_once(visitor: Visitor) -> None:
     """The 72 hours were over: the new address is in place."""
     now = visitor.world.clock.now()
     _prove_letter(visitor, validated_at=now, told_at=now - timedelta(days=4))
-    _choose(visitor, "yes")
+    _choose(visitor, "asked")
 
 
 @PART.scene("adresse-perdue-fait-refusee")
 def letter_done_refused(visitor: Visitor) -> None:
     """The new address was somebody else's."""
     _prove_letter(visitor)
-    _choose(visitor, "no")
+    _choose(visitor, "present")
+
+
+@PART.scene("adresse-perdue-fait-gardee")
+def letter_done_kept(visitor: Visitor) -> None:
+    """No address waited, and the account's is its reader's."""
+    _prove_letter(visitor, refused_at=visitor.world.clock.now())
+    _choose(visitor, "present")
+
+
+@PART.scene("adresse-perdue-fait-sans-adresse")
+def letter_done_without(visitor: Visitor) -> None:
+    """The old address, which is not the reader's, refused the new one."""
+    _prove_letter(visitor)
+    _choose(visitor, "asked")
+    _change(visitor, refused_at=visitor.world.clock.now())
+    visitor.page.reload()
+
+
+@PART.scene("adresse-perdue-valider-fait-lettre")
+def address_link_done_after_letter(visitor: Visitor) -> None:
+    """The link was answered after the letter: only the 72 hours are left."""
+    _prove_letter(visitor)
+    _choose(visitor, "other", _other(visitor.person))
+    visitor.page.goto(_address_link(visitor))
+    visitor.press("Je valide cette adresse")
+
+
+@PART.scene("adresse-perdue-validee-lettre")
+def address_validated_after_letter(visitor: Visitor) -> None:
+    """The page that waits, after that."""
+    address_link_done_after_letter(visitor)
+    visitor.open("/adresse-perdue/validation")
+
+
+@PART.scene("connexion-sans-email")
+def no_mailbox(visitor: Visitor) -> None:
+    """The account's mailbox is not its owner's, and no other address waits: no code is sent (P-6306)."""
+    _disown(visitor, refused_at=visitor.world.clock.now())
+
+
+@PART.scene("connexion-sans-email-a-valider")
+def no_mailbox_unvalidated(visitor: Visitor) -> None:
+    """The same while another address is to be validated."""
+    _disown(visitor)
+
+
+@PART.scene("connexion-sans-email-lettre")
+def no_mailbox_unproved(visitor: Visitor) -> None:
+    """The same while a letter is to prove it."""
+    _disown(visitor, verified_at=visitor.world.clock.now())
+
+
+@PART.scene("connexion-sans-email-attente")
+def no_mailbox_waiting(visitor: Visitor) -> None:
+    """The same until the end of the 72 hours, told with day and hour."""
+    now = visitor.world.clock.now()
+    _disown(visitor, verified_at=now, proved_at=now)
 
 
 @PART.scene("code-perdu")
@@ -375,6 +445,18 @@ def _prove_letter(visitor: Visitor, **changed: object) -> None:
     _enter_letter(visitor, person, code)
 
 
-def _choose(visitor: Visitor, keep: str) -> None:
-    visitor.page.check(f"#keep-{keep}")
-    visitor.send(password=NEW, password_confirm=NEW)
+def _choose(visitor: Visitor, mailbox: str, address: str = "") -> None:
+    visitor.page.check(f"#mailbox-{mailbox}")
+    visitor.send(email=address, password=NEW, password_confirm=NEW)
+
+
+def _other(person: Person) -> str:
+    return f"{person.number}.autre@example.net"
+
+
+def _disown(visitor: Visitor, **changed: object) -> None:
+    person = visitor.world.member()
+    _give_address(visitor, person)
+    _change(visitor, **changed)
+    visitor.change_account(person, email_disowned_at=visitor.world.clock.now())
+    visitor.give_password(person)

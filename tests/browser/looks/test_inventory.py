@@ -46,6 +46,7 @@ def test_every_template_is_shown(look: LookAt):
         ("deconnexion.html", "mode"),
         ("connexion_bloquee.html", "reason"),
         ("connexion_alerte.html", "mode"),
+        ("connexion_sans_email.html", "mode"),
         ("pas_moi.html", "mode"),
         ("connexion_fermeture.html", "mode"),
         ("compte_adresse_lien.html", "mode"),
