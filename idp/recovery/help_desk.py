@@ -69,15 +69,7 @@ def unlock(
     account.second_step_rests_until = None
     _note(session, account, now=now, delays=lifted)
     if identity_checked and alarms.stands(account) and not member.access_code_mac:
-        alarms.end(session, account, now=now)
-        audit.record(
-            session,
-            now=now,
-            event="alarm.undone",
-            account_id=account.id,
-            by="help-desk",
-            how=identity_checked[:LONGEST_HOW],
-        )
+        _end_alarm(session, account, how=identity_checked, now=now)
     change = address_changes.pending_of(session, account, now=now)
     if change is not None and identity_checked:
         if emails.fold(address) != change.email_folded:
@@ -116,6 +108,18 @@ def confirm_by_help_desk(
     )
     if change.is_due(account, now):
         changes.take_effect(session, account, change, tools=tools, now=now)
+
+
+def _end_alarm(session: Session, account: Account, *, how: str, now: datetime) -> None:
+    alarms.end(session, account, now=now)
+    audit.record(
+        session,
+        now=now,
+        event="alarm.undone",
+        account_id=account.id,
+        by="help-desk",
+        how=how[:LONGEST_HOW],
+    )
 
 
 def _own_again(session: Session, account: Account, *, how: str, now: datetime) -> None:

@@ -290,6 +290,24 @@ def parvis(settings, monkeypatch, clock):
     return run
 
 
+def test_the_help_desk_reads_that_no_code_goes_to_the_mailbox_and_what_to_do(
+    asked, browser, parts, parvis, clock
+):
+    enter_letter(browser, letter_code(parts))
+    choose(browser, mailbox="other", email="camille.autre@example.net")
+    told = parvis("members", "unlock", CAMILLE.number)
+    assert "not theirs" in told
+    assert "has not answered the mail at the new address" in told
+
+    with parts.database.transaction() as session:
+        for change in session.scalars(select(AddressChange)):
+            change.refused_at = clock.now()
+    assert "No other address waits" in parvis("members", "unlock", CAMILLE.number)
+
+    checked = ("--identity-checked", "called back", "--address", CAMILLE.email)
+    assert "Nothing else waits." in parvis("members", "unlock", CAMILLE.number, *checked)
+
+
 def test_the_link_needs_the_member_number_in_another_browser(asked, open_browser, parts):
     scanner = open_browser(**OTHER)
     page = scanner.get(asked.link())
