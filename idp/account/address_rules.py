@@ -1,7 +1,7 @@
 """A change of address: begun here, validated at the new address, told at the old one, which may undo it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from idp.account.desk import Owner, hold, renew_session
@@ -105,11 +105,20 @@ def _send(visit: Visit, owner: Owner, account: Account, change: AddressChange) -
         kind,
         change.email,
         cause=f"address:{change.id}:mail:{change.mails}",
-        expires_at=change.expires_at,
+        expires_at=_good_until(visit, change),
         context=context,
         locale=locale,
         account_id=account.id,
     )
+
+
+def _good_until(visit: Visit, change: AddressChange) -> datetime:
+    """One mail too many to this address is queued as the others are, and over before it is sent."""
+    limit = visit.kit.settings.recovery.mails_to_new_address_per_day
+    may = address_changes.may_mail(
+        visit.session, change.email, vault=visit.kit.vault, limit=limit, now=visit.now
+    )
+    return change.expires_at if may else visit.now
 
 
 def send_again(visit: Visit, owner: Owner, change_id: str) -> bool:

@@ -12,7 +12,6 @@ from idp.authenticators import trusted_device
 from idp.authenticators.hash_gate import GateBusy
 from idp.authenticators.password_policy import Personal
 from idp.core.errors import CATALOGUE
-from idp.core.words import N_
 from idp.login import new_password
 from idp.sessions import credentials
 from idp.subjects import members
@@ -22,7 +21,6 @@ from idp.web.kit import Visit
 
 PATH = "/compte/mot-de-passe"
 BUSY = CATALOGUE["P-5004"]
-SAME = N_("C’est votre mot de passe actuel. Choisissez-en un autre.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ class ChangePassword:
         if form.password.data and not new_password.passes(visit, form.password, about, blocked):
             return False
         if is_whole and form.password.data == form.current_password.data:
-            form.password.errors = [SAME]
+            form.password.errors = [new_password.SAME]
             return False
         return is_whole
 
@@ -85,12 +83,11 @@ def _change(visit: Visit, owner: Owner, account: Account, stored: str) -> Respon
     if visit.cookie(device_cookie) is not None:
         visit.drop_cookie(device_cookie)
     visit.audit("password.changed", account.id)
-    owners.warn(
+    owners.warn_of_password(
         visit,
         account,
-        "password-changed",
         cause=f"password:{account.id}:{account.epoch}",
-        context={"sign_in_url": f"{visit.kit.settings.issuer}/connexion"},
+        sign_in_url=f"{visit.kit.settings.issuer}/connexion",
     )
     return visit.see_other("/compte?fait=mot-de-passe")
 

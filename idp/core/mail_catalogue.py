@@ -82,7 +82,9 @@ ABOUT: dict[Kind, About] = {
         {"link": "/mot-de-passe/nouveau/SAMPLE", "code": "20461873", "minutes": "30"},
     ),
     Kind.PASSWORD_CHANGED: About(
-        "password changed", "To the account's address, after its password changed by whatever way."
+        "password changed",
+        "To the account's address, after its password changed by whatever way: app and passkeys that stay.",
+        {"app": "yes", "passkeys": "2"},
     ),
     Kind.ADDRESS_NEW: About(
         "address new",
@@ -177,6 +179,8 @@ VALUES = {
     "terms_date": "The day from which they apply.",
     "authenticator": "What was added or removed: `app`, `passkey`, or `codes` for recovery codes.",
     "left": "How many recovery codes are still good.",
+    "app": "`yes` where an authenticator app still opens the account.",
+    "passkeys": "How many passkeys still open the account.",
     "inviter": "The person or office that invites.",
 }
 """What each value means; features give them, templates show them."""

@@ -111,6 +111,7 @@ DEFAULTS = {"hours": "24", "minutes": "10"}
 OPTIONAL = frozenset(
     {
         "given_name", "device", "address", "new_address", "inviter", "terms_version", "code", "authenticator", "left",
+        "app", "passkeys",
     }
 )  # fmt: skip
 WORDS = {

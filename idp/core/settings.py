@@ -122,6 +122,8 @@ class Recovery(Section):
     """Such mails in a day that one network may cause."""
     changes_per_day: Annotated[int, Field(ge=1)] = 5
     """New addresses that one member may give in a day."""
+    mails_to_new_address_per_day: Annotated[int, Field(ge=1)] = 8
+    """Mails in a day to one address that is to become an account's, whoever asks, here or in « Mon compte »."""
     letter_tries_per_day: Annotated[int, Field(ge=1)] = 20
     """Codes of letters that may be tried for one member in a day; a letter has five tries of its own."""
     code_requests_per_network: Annotated[int, Field(ge=1)] = 20

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Index, Integer, Text, delete, false, select, update
+from sqlalchemy import JSON, Boolean, Index, Integer, LargeBinary, Text, delete, false, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from idp.core.db import Base, UtcDateTime, new_id
@@ -89,6 +89,8 @@ class Interaction(Base):
     """Whether new terms must be accepted first; None: not looked at yet."""
     # Since when an alarm kept the account shut, as the password found it; until the alarm's proof is given here.
     alarm_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    alarm_code: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The access code, once it was right here, sealed: the alarm stands until the password is chosen or kept."""
     device_id: Mapped[str | None] = mapped_column(Text)
     trust_answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     app_code_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -170,12 +172,12 @@ class Interaction(Base):
         """From now on this sign-in is of this account, as it is now."""
         self.account_id = account.id
         self.epoch = account.epoch
-        self.alarm_since = account.alarm_at
+        self.alarm_since, self.alarm_code = account.alarm_at, None
 
     def forget_proofs(self) -> None:
         """Start again: another person may sit here now."""
         self.account_id = self.epoch = self.enrolment_id = self.candidates = self.terms_due = None
-        self.alarm_since = None
+        self.alarm_since = self.alarm_code = None
         self.password_at = self.mail_code_at = self.trust_answered_at = None
         self.device_id = self.session_id = self.code_sent_at = self.code_not_sent = None
         self.app_code_at = self.recovery_code_at = self.passkey_at = None
@@ -327,7 +329,7 @@ def purge(session: Session, *, now: datetime) -> None:
     session.execute(
         update(Interaction)
         .where(Interaction.expires_at <= now - REQUEST_KEPT_FOR, Interaction.parameters.is_not(None))
-        .values(parameters=None)
+        .values(parameters=None, alarm_code=None)
         .execution_options(synchronize_session=False)
     )
     session.execute(delete(Interaction).where(Interaction.expires_at <= now - REMEMBERED_FOR))

@@ -9,6 +9,7 @@ from idp.authenticators.password_policy import Personal, Profile, RuleText
 from idp.core.words import N_
 from idp.web.kit import Visit
 
+SAME = N_("C’est votre mot de passe actuel. Choisissez-en un autre.")
 NAMES = N_("Le mot de passe ne doit contenir ni votre nom, ni votre prénom.")
 
 

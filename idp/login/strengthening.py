@@ -21,6 +21,14 @@ WRONG = N_(
     "Ce code n’est pas le bon. Vérifiez-le dans l’application, et vérifiez que l’heure de votre téléphone est juste."
 )
 TOO_MANY_TRIES = N_("Trop de codes ont été essayés. Scannez le nouveau QR code, puis entrez son code.")
+EVENTS = {
+    ("app", "authenticator-added"): "app.added",
+    ("app", "authenticator-removed"): "app.removed",
+    ("codes", "authenticator-added"): "recovery_codes.made",
+    ("passkey", "authenticator-added"): "passkey.added",
+    ("passkey", "authenticator-removed"): "passkey.removed",
+}
+"""What the account's history calls each of these mails."""
 TOO_MANY_KEYS = N_("Vous avez déjà 10 clés d’accès : retirez-en une d’abord.")
 
 
@@ -116,7 +124,7 @@ def name_of_browser(visit: Visit) -> str:
 
 def tell(visit: Visit, account: Account, kind: str, what: str, *, row: str) -> None:
     """Write down and tell the owner that an app, a passkey or codes were added or removed."""
-    visit.audit(kind.replace("-", "."), account.id, what=what)
+    visit.audit(EVENTS[what, kind], account.id)
     owner.warn(visit, account, kind, cause=f"{what}:{row}:{kind}", context={"authenticator": what})
 
 

@@ -35,7 +35,7 @@ OF_CLAIM = {
     "email": N_("Votre adresse email"),
     "email_verified": N_("Si votre adresse email a été vérifiée"),
     "member_number": N_("Votre numéro d’adhérent"),
-    "population": N_("Votre situation à la mutuelle (adhérent, professionnel ou élu)"),
+    "population": N_("Votre situation auprès de votre mutuelle (adhérent, professionnel ou élu)"),
 }
 OTHER_SCOPE = N_("L’accès « %(scope)s » aux services de votre mutuelle")
 

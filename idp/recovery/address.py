@@ -188,13 +188,21 @@ def send(visit: Visit, row: Recovery, account: Account | None) -> None:
         kind, context = MailKind.REQUEST_IMPOSSIBLE, {}
     elif account is None:
         kind, context = MailKind.NO_ACCOUNT, stranger_context(visit)
+    may = address_changes.may_mail(
+        visit.session,
+        row.typed,
+        vault=visit.kit.vault,
+        limit=visit.kit.settings.recovery.mails_to_new_address_per_day,
+        now=visit.now,
+    )
     row.mails += 1
     row.mailed_at = visit.now
     row.outbox_id = visit.mail(
         kind,
         row.typed,
         cause=f"recovery:{row.id}:mail:{row.mails}",
-        expires_at=row.expires_at,
+        # One too many is queued as the others are, and over before it is sent.
+        expires_at=row.expires_at if may else visit.now,
         context=context,
     )
 

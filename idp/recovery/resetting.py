@@ -2,7 +2,6 @@
 
 from enum import StrEnum
 
-from idp.core.mail_templates import Kind as MailKind
 from idp.recovery import by_letter, lifting
 from idp.recovery.forms import Answer
 from idp.recovery.password import PROOF
@@ -43,12 +42,11 @@ def set_password(
         return not_set
     visit.drop_cookie(PROOF)
     visit.audit("password.reset", account.id, way=row.kind)
-    owner.warn(
+    owner.warn_of_password(
         visit,
         account,
-        MailKind.PASSWORD_CHANGED,
         cause=f"recovery:{row.id}:changed",
-        context={"sign_in_url": f"{visit.kit.settings.issuer}/connexion?espace={visit.space.name}"},
+        sign_in_url=f"{visit.kit.settings.issuer}/connexion?espace={visit.space.name}",
     )
     return None
 

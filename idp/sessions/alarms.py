@@ -39,7 +39,7 @@ class Raised:
     """What an alarm did."""
 
     addresses: tuple[str, ...]
-    """Whom to tell: the account's address, and the one that it had a moment ago."""
+    """Whom to tell: the account's address, the one that it had a moment ago, and those given up in seven days."""
     is_restored: bool
     """Whether a former address is back."""
     has_letter: bool
@@ -70,6 +70,9 @@ def raise_alarm(
 
     `is_code_known`: a stranger had the member's access code. `mates`: see `credentials.change_address`.
     """
+    # Whoever ends an alarm at the same time was first, or waits: then this one is raised anew.
+    if accounts.hold(session, account.id) is None:
+        return None
     if not accounts.begin_alarm(session, account, now=now):
         if is_code_known and accepts_access_code(account):
             _want_letter(session, account, vault=vault, space=space, now=now)
@@ -79,6 +82,8 @@ def raise_alarm(
     accounts.keep(session, account.id, now=now)
     latest = account.email
     refused = address_changes.refuse_pending(session, account.id, now=now)
+    # A link outlives the 72 hours in which a change is undone: whoever reads the former address is told all the same.
+    given_up = address_changes.left_since(session, account.id, since=now - notices.GOOD_FOR)
     done = address_changes.done_lately(session, account.id, now=now)
     # A lost address is changed by who knows number and access code: a stranger did, if it was not the member.
     is_code_known = is_code_known or any(change.origin == Origin.LOST for change in [*refused, *done])
@@ -93,7 +98,7 @@ def raise_alarm(
     strong.forget_since(session, account, since=now - notices.GOOD_FOR, now=now)
     enrolments.void_of_member(session, account.member_id, now=now)
     return Raised(
-        addresses=tuple(dict.fromkeys([account.email, latest])),
+        addresses=tuple(dict.fromkeys([account.email, latest, *given_up])),
         is_restored=is_restored,
         has_letter=_post_letter(session, account, vault=vault, space=space, now=now),
     )
@@ -182,11 +187,15 @@ def lift(account: Account) -> None:
     account.alarm_at = account.alarm_proof = None
 
 
-def end(session: Session, account: Account, *, now: datetime) -> int:
+def end(session: Session, account: Account, *, now: datetime, stored: str | None = None) -> int:
     """Open the account again, after a proof that came by another way; returns the new epoch.
 
-    What was begun while it was shut ends: other sign-ins on their way, and the letter's code.
+    What was begun while it was shut ends: other sign-ins on their way, and the letter's code. `stored`: the hash of
+    the password that its owner puts in the place of the one that a thief may know.
     """
     lift(account)
     wrong_codes.forget(session, account)
-    return credentials.void(session, account, now=now)
+    if stored is None:
+        return credentials.void(session, account, now=now)
+    credentials.change_password(session, account, stored, now=now)
+    return account.epoch

@@ -6,13 +6,16 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Integer, Text, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from idp.core import throttles
 from idp.core.db import Base, UtcDateTime, new_id
+from idp.core.secrets import Vault
 from idp.subjects import emails
 from idp.subjects.accounts import Account
 
 # How long the old address, told at once, may refuse a change or undo it.
 UNDO_WITHIN = timedelta(hours=72)
 KEPT_AFTER_EXPIRY = timedelta(days=30)
+A_DAY = timedelta(days=1)
 
 
 class Origin(StrEnum):
@@ -116,6 +119,15 @@ def begin(
     return change
 
 
+def may_mail(session: Session, address: str, *, vault: Vault, limit: int, now: datetime) -> bool:
+    """Count a mail to an address that is to become an account's: it may be a third person's, who asked for nothing.
+
+    Whoever asks, and whether an account has the address or not; the caller shows the same page when there are too many.
+    """
+    key = "new-address-mails:" + vault.mac("new-address-mails", emails.fold(address))
+    return throttles.spend(session, key, limit=limit, window=A_DAY, now=now)
+
+
 def pending_of(session: Session, account: Account, *, now: datetime) -> AddressChange | None:
     """The change of a lost address that may still take effect for this account, locked: nobody else decides it.
 
@@ -195,6 +207,20 @@ def done_lately(session: Session, account_id: str, *, now: datetime) -> list[Add
         .execution_options(populate_existing=True)
     )
     return list(session.execute(done).scalars())
+
+
+def left_since(session: Session, account_id: str, *, since: datetime) -> list[str]:
+    """The addresses that changes of this account gave up at this instant or later, the oldest first."""
+    left = (
+        select(AddressChange.former_email)
+        .where(
+            AddressChange.account_id == account_id,
+            AddressChange.done_at >= since,
+            AddressChange.undone_at.is_(None),
+        )
+        .order_by(AddressChange.done_at)
+    )
+    return list(session.execute(left).scalars())
 
 
 def was_undone(session: Session, account_id: str, *, since: datetime) -> bool:

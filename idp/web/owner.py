@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 
+from idp.authenticators import passkey, strong
 from idp.core.mail_templates import Kind
 from idp.subjects import accounts, address_changes, emails, notices
 from idp.subjects.accounts import Account
@@ -64,6 +65,14 @@ def warn(
     if number is None:
         notices.drop(visit.session, notice)
     return number
+
+
+def warn_of_password(visit: Visit, account: Account, *, cause: str, sign_in_url: str) -> None:
+    """Tell that the password was changed, and which apps and passkeys still open the account beside it."""
+    has = strong.of(visit.session, account)
+    keys = len(passkey.of(visit.session, account.id)) if has.passkey else 0
+    kept = {"app": "yes" if has.app else "", "passkeys": str(keys) if keys else ""}
+    warn(visit, account, Kind.PASSWORD_CHANGED, cause=cause, context={"sign_in_url": sign_in_url, **kept})
 
 
 def warn_of_change(visit: Visit, account: Account, change: AddressChange) -> None:

@@ -12,6 +12,7 @@ from idp.housekeeping import make_worker
 from idp.subjects import accounts, address_changes, letters
 from idp.subjects.address_changes import AddressChange, Origin
 from idp.subjects.letters import Letter
+from tests.support.account import ask_for_address
 from tests.support.browser import Browser, Page
 from tests.support.people import CAMILLE, SACHA, Person, give_password, is_signed_in, sign_in
 from tests.support.rows import all_rows, events, statements
@@ -41,6 +42,41 @@ def ask(browser: Browser, person: Person = CAMILLE, *, address: str = ADDRESS, *
     return browser.submit(
         **{"member_number": person.number, "access_code": person.code, "email": address} | changes
     )
+
+
+@pytest.mark.settings(captcha={"login": "off"}, recovery={"mails_to_new_address_per_day": 2})
+def test_an_address_gets_so_many_mails_in_a_day_whoever_asks_and_every_page_is_the_same(
+    browser, open_browser, mailbox, member, register
+):
+    register.add(SACHA)
+    pages = [ask(browser), ask(open_browser(**OTHER), SACHA)]
+
+    pages += [ask(browser, address=ADDRESS.upper()), ask(open_browser(), SACHA)]
+    sign_in(browser, mailbox, member)
+    ask_for_address(browser, ADDRESS)
+
+    assert {(page.path, page.h1) for page in pages} == {("/adresse-perdue/validation", pages[0].h1)}
+    assert browser.page.path == "/compte/adresse/validation"
+    assert len(mailbox.all(to=ADDRESS)) == 2
+    assert len([mail for mail in mailbox.all(to=member.email) if "adresse" in mail.subject]) == 2
+    browser.parts.clock.advance(days=1)
+    ask(browser)
+    assert len(mailbox.all(to=ADDRESS)) == 3
+
+
+@pytest.mark.settings(captcha={"login": "off"}, recovery={"mails_to_new_address_per_day": 1})
+def test_a_mail_too_many_costs_the_same_statements(browser, open_browser, member, register, parts):
+    register.add(SACHA)
+    ask(open_browser(**OTHER), SACHA)
+    counted = []
+    for address in ("a@example.net", "a@example.net", ADDRESS):
+        browser.get("/adresse-perdue")
+        fields = browser.fields(member_number=SACHA.number, access_code=SACHA.code, email=address)
+        with statements(parts.database) as seen:
+            browser.post("/adresse-perdue", fields, follow=False)
+        counted.append(len(seen))
+
+    assert len(set(counted)) == 1
 
 
 def letter_code(parts, person: Person = CAMILLE) -> str:

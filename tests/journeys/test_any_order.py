@@ -69,7 +69,9 @@ FIELDS = {
     "/langue": ("language", "back"),
     "/captcha/change": ("captcha_id", "suite"),
     "/connexion": ("i", "identifier", "password", "remember"),
-    "/connexion/<step>": ("i", "identifier", "password", "code", "trust"),
+    "/connexion/<step>": (
+        "i", "identifier", "password", "code", "trust", "access_code", "password_confirm", "keep_password",
+    ),
     "/connexion/<step>/renvoyer": ("i",),
     "/connexion/annuler": ("i",),
     "/connexion/recommencer": ("i",),
@@ -334,7 +336,7 @@ class AnyOrder(RuleBasedStateMachine):
         current = self._password_of(person)
         # A new one where one is asked for, and back again the next time.
         chosen = NEW_PASSWORD if current == person.password else person.password
-        changes = action.startswith(("/mot-de-passe/nouveau", "/compte/mot-de-passe"))
+        changes = action.startswith(("/mot-de-passe/nouveau", "/compte/mot-de-passe", "/connexion/alerte"))
         # A letter's reader says now one thing, now another.
         mailbox = ("present", "asked", "other")[len(self.world.model.history) % 3]
         second = "ailleurs@example.net" if who == "family" else "intrus@example.com"

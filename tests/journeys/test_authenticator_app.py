@@ -28,6 +28,7 @@ def test_a_member_installs_an_app_and_is_asked_for_its_code_from_then_on(
     phone, page = set_up(browser, mailbox, member, clock)
 
     assert page.h1 == "Codes de secours"
+    assert "Une application d’authentification a été ajoutée." in browser.get("/compte/historique").words
     assert "application d’authentification" in mailbox.last(to=member.email).subject
     clock.advance(STEP)
     mails = len(mailbox.all(to=member.email))
@@ -143,7 +144,7 @@ def test_an_app_that_is_taken_off_brings_the_mailed_code_back_and_ends_what_it_o
     assert is_signed_in(browser)
     assert "a été retirée" in mailbox.last(to=member.email).subject
     assert give_password(open_browser(), member).path == "/connexion/code"
-    assert events(parts.database, "authenticator.removed")
+    assert events(parts.database, "app.removed")
 
 
 def test_a_page_that_changes_it_asks_for_the_second_step_again_by_the_app(browser, member, parts, clock):

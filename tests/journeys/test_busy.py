@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.support.alarming import raise_alarm
 from tests.support.people import fill_enrolment, give_password
 
 pytestmark = pytest.mark.settings(captcha={"login": "off"}, password={"gate_places": 1})
@@ -45,6 +46,24 @@ def test_a_sign_in_that_finds_no_place_keeps_its_form_and_passes_the_second_time
 
     full_gate()
     assert browser.submit(password=member.password).path == "/connexion/code"
+
+
+def test_the_password_that_ends_an_alarm_waits_its_turn_and_passes_the_second_time(
+    browser, member, mailbox, request
+):
+    raise_alarm(browser, member)
+    give_password(browser, member)
+    browser.submit(code=mailbox.last(to=member.email, subject="code").code())
+    browser.submit(access_code=member.code)
+    full_gate = request.getfixturevalue("full_gate")
+    new = {"password": "Sentier!Boussole84", "password_confirm": "Sentier!Boussole84"}
+
+    page = browser.submit(**new)
+
+    assert page.status == 503
+    assert "P-5004" in page.words
+    full_gate()
+    assert browser.submit(**new).path == "/connexion/appareil"
 
 
 def test_an_enrolment_that_finds_no_place_costs_none_of_the_days_attempts(browser, newcomer, full_gate):

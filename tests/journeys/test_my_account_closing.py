@@ -82,6 +82,7 @@ def test_closing_ends_everything_at_once_and_tells_the_owner(open_browser, brows
     assert not is_signed_in(phone)
     assert give_password(phone, me).path == "/connexion/code", "no device is trusted any more"
     mail = mailbox.last(to=me.email, subject="sera fermé")
+    assert mail.words.startswith(f"Bonjour {me.given_name},")
     assert "26 mars 2026" in squeeze(mail.subject)
     assert "Connectez-vous avant cette date" in mail.words
     assert len(events(parts.database, "account.closing")) == 1

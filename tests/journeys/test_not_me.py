@@ -9,7 +9,7 @@ from idp.authenticators import recovery_codes, trusted_device
 from idp.authenticators.passkey import Passkey
 from idp.login.interaction import Interaction
 from idp.login.journey import StepName, next_step
-from idp.sessions import credentials
+from idp.sessions import alarms, credentials
 from idp.subjects import accounts, enrolments, letters
 from idp.subjects.accounts import Account
 from idp.subjects.address_changes import UNDO_WITHIN, AddressChange, Origin
@@ -20,9 +20,13 @@ from tests.support.alarming import account_of, change_address, not_me, press, ra
 from tests.support.browser import CHROME
 from tests.support.people import CAMILLE, SACHA, enrol, fill_enrolment, give_password, is_signed_in, sign_in
 from tests.support.rows import all_rows, events
+from tests.support.second_device import give_passkey
 
 pytestmark = pytest.mark.settings(captcha={"login": "off"})
 BLOCKED = "Votre compte est bloqué"
+CHOOSE = "Choisissez un nouveau mot de passe"
+KEEP = "Garder mon mot de passe"
+NEW = "Sentier!Boussole84"
 THIEF = "voleur@example.net"
 NEW_SIGN_IN = "Nouvelle connexion"
 A_MINUTE = timedelta(minutes=1)
@@ -50,6 +54,14 @@ def to_alarm_step(browser, mailbox, person=CAMILLE):
     give_password(browser, person)
     page = browser.submit(code=mailbox.last(to=person.email, subject="code").code())
     assert page.path == "/connexion/alerte", page.words
+    return page
+
+
+def to_choice(browser, mailbox, person=CAMILLE):
+    """And the access code: what becomes of the password is asked now."""
+    to_alarm_step(browser, mailbox, person)
+    page = browser.submit(access_code=person.code)
+    assert page.h1 == CHOOSE, page.words
     return page
 
 
@@ -146,12 +158,101 @@ def test_a_false_alarm_is_undone_by_the_member_alone_with_the_paper(browser, mai
     right = browser.submit(access_code=" ABCD-efgh ")
 
     assert wrong.errors["access_code"].startswith("Ce code d’accès n’est pas le bon")
-    assert right.path == "/connexion/appareil"
+    assert right.h1 == CHOOSE
+    assert browser.press(KEEP).path == "/connexion/appareil"
     browser.press("Non merci")
     assert is_signed_in(browser)
     account = account_now(browser)
     assert (account.alarm_at, account.alarm_proof) == (None, None)
     assert events(browser.parts.database, "alarm.undone")[0]["by"] == "access-code"
+    assert mailbox.all(subject="mot de passe") == []
+
+
+def test_with_the_alarm_goes_the_password_that_a_thief_may_know(
+    browser, open_browser, thief, mailbox, member
+):
+    raise_alarm(browser, member)
+    to_choice(browser, mailbox)
+
+    page = browser.submit(password=NEW, password_confirm=NEW)
+
+    assert page.path == "/connexion/appareil"
+    browser.press("Non merci")
+    assert is_signed_in(browser)
+    assert account_now(browser).alarm_at is None
+    assert "password" in give_password(thief, member).errors
+    assert give_password(open_browser(), member, password=NEW).path == "/connexion/code"
+    assert not_me(mailbox, to=member.email, subject="mot de passe")
+    assert events(browser.parts.database, "password.changed")
+
+
+def test_the_alarm_stands_while_it_is_not_said_what_becomes_of_the_password(
+    browser, open_browser, mailbox, member
+):
+    raise_alarm(browser, member)
+    epoch = account_now(browser).epoch
+
+    page = to_choice(browser, mailbox)
+
+    assert browser.get(page.address).h1 == CHOOSE, "a reload asks the same"
+    for path in ("/connexion/appareil", "/connexion/code"):
+        assert browser.get(f"{path}?i={browser.handle}").h1 == CHOOSE
+    assert not is_signed_in(browser)
+    assert account_now(browser).alarm_at is not None
+    assert account_now(browser).epoch == epoch
+    # What was proved in this sign-in is worth nothing in another, nor in another browser.
+    assert open_browser().get(page.address).h1 != CHOOSE
+    assert to_alarm_step(browser, mailbox).asks_for("access_code")
+    assert browser.post(browser.page.address, {**browser.fields(), "keep_password": "yes"}).h1 == BLOCKED
+    assert account_now(browser).alarm_at is not None
+
+
+def test_neither_the_present_password_nor_the_access_code_is_a_new_password(browser, mailbox, member):
+    raise_alarm(browser, member)
+    to_choice(browser, mailbox)
+    refused = {
+        member.password: "C’est votre mot de passe actuel",
+        f"{member.code.title()}!2026-47": "N’utilisez ni votre numéro d’adhérent, ni votre code d’accès",
+    }
+
+    for typed, sentence in refused.items():
+        page = browser.submit(password=typed, password_confirm=typed)
+        assert sentence in page.errors["password"]
+    page = browser.submit(password=NEW, password_confirm=member.password)
+
+    assert page.errors.keys() == {"password_confirm"}
+    assert account_now(browser).alarm_at is not None
+
+
+def test_the_form_of_the_access_code_sent_twice_asks_about_the_password_without_blame(
+    browser, mailbox, member
+):
+    raise_alarm(browser, member)
+    to_alarm_step(browser, mailbox)
+    address, fields = browser.page.address, browser.fields(access_code=member.code)
+
+    browser.post(address, fields)
+    again = browser.post(address, fields)
+
+    assert again.h1 == CHOOSE
+    assert again.errors == {}
+
+
+@pytest.mark.parametrize("answer", ["new", "keep"])
+def test_a_stronger_alarm_that_is_raised_meanwhile_wins(browser, thief, mailbox, member, answer):
+    raise_alarm(browser, member)
+    to_choice(browser, mailbox)
+    with visiting(browser) as visit:
+        account = account_of(visit, member)
+        alarms.raise_alarm(
+            visit.session, account, vault=visit.kit.vault, space="adherent", now=visit.now, is_code_known=True
+        )
+
+    page = browser.press(KEEP) if answer == "keep" else browser.submit(password=NEW, password_confirm=NEW)
+
+    assert page.number == "P-2002"
+    assert account_now(browser).alarm_proof == alarms.Proof.LETTER
+    assert "password" in give_password(thief, member, password=NEW).errors
 
 
 def test_a_thief_with_password_and_mailbox_cannot_undo_the_alarm_without_the_paper(
@@ -189,8 +290,8 @@ def test_a_sign_in_that_waits_at_its_last_page_dies_with_the_alarm(
 def test_a_sign_in_that_waits_at_the_alarm_dies_when_another_undid_it(browser, thief, mailbox, member, link):
     press(browser, link, member.number)
     to_alarm_step(thief, mailbox)
-    to_alarm_step(browser, mailbox)
-    browser.submit(access_code=member.code)
+    to_choice(browser, mailbox)
+    browser.press(KEEP)
 
     assert thief.submit(access_code=member.code).number == "P-2002"
 
@@ -252,6 +353,20 @@ def test_a_change_is_undone_for_72_hours_and_the_account_is_shut_in_any_case(
 
     assert page.h1 == BLOCKED
     assert (account_now(browser).email == THIEF) == kept
+    assert {mail.to for mail in mailbox.all(subject="bloqué")} == {member.email, THIEF}
+
+
+def test_each_address_that_was_given_up_in_seven_days_is_told_of_the_alarm(browser, mailbox, member):
+    change_address(browser, member, "etape@example.net")
+    browser.parts.clock.advance(days=5)
+    change_address(browser, member, THIEF)
+    link = not_me(mailbox, to="etape@example.net")
+    browser.parts.clock.advance(days=2, minutes=1)
+
+    press(browser, link, member.number)
+
+    told = {mail.to for mail in mailbox.all(subject="bloqué")}
+    assert told == {"etape@example.net", THIEF}, "not the first one, after seven days"
 
 
 def test_an_address_that_another_account_took_stays_theirs_and_the_account_is_shut(
@@ -387,8 +502,8 @@ def test_the_history_of_another_account_is_not_told(browser, mailbox, member, re
 def test_alarms_raised_and_undone_again_and_again_cost_three_letters_a_month(browser, mailbox, member):
     for _ in range(4):
         raise_alarm(browser, member)
-        to_alarm_step(browser, mailbox)
-        browser.submit(access_code=member.code)
+        to_choice(browser, mailbox)
+        browser.press(KEEP)
         browser.parts.clock.advance(minutes=2)
 
     with browser.parts.database.reading() as session:
@@ -429,12 +544,7 @@ def test_a_passkey_of_the_last_seven_days_goes_and_an_older_one_stays(browser, m
     with visiting(browser) as visit:
         account = account_of(visit, member)
         for name, age in (("old", GOOD_FOR + A_MINUTE), ("new", GOOD_FOR)):
-            visit.session.add(
-                Passkey(
-                    id=name, account_id=account.id, credential_id=name, public_key=b"", sign_count=0,
-                    transports="", name=name, created_at=now - age,
-                )
-            )  # fmt: skip
+            give_passkey(visit.session, account, name, now=now - age)
         recovery_codes.make(visit.session, account, vault=visit.kit.vault, now=now)
 
     raise_alarm(browser, member)

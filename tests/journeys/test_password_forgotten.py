@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from idp.subjects import accounts
 from tests.support.alarming import raise_alarm
 from tests.support.browser import Browser, Page
 from tests.support.people import (
@@ -17,6 +18,7 @@ from tests.support.people import (
     sign_in,
 )
 from tests.support.rows import all_rows, events, statements
+from tests.support.second_device import give_app, give_passkey
 
 OTHER = {"network": "203.0.113.9"}
 NEW = "Sentier!Boussole84"
@@ -54,7 +56,9 @@ def test_the_link_of_the_mail_sets_a_new_password_in_any_browser(asked, open_bro
 
     assert (page.path, page.h1) == ("/mot-de-passe/fait", "C’est fait")
     assert not is_signed_in(phone)
-    assert mailbox.last(to=member.email).subject == "Votre mot de passe a été changé"
+    told = mailbox.last(to=member.email)
+    assert told.subject == "Votre mot de passe a été changé"
+    assert "valable" not in told.words
     assert give_password(phone, member).errors.keys() == {"password"}
     renewed = Person(password=NEW)
     assert sign_in(phone, mailbox, renewed).h1 == "Mon compte"
@@ -300,6 +304,25 @@ def test_thirty_minutes_are_over_while_the_form_is_open(asked, browser, clock, p
 
     assert choose(browser).number == "P-6002"
     assert events(parts.database, "password.reset") == []
+
+
+def test_the_mail_about_the_new_password_names_what_still_opens_the_account(
+    asked, browser, mailbox, member, parts
+):
+    give_app(parts, member)
+    with parts.database.transaction() as session:
+        account = accounts.by_email(session, member.email)
+        for name in ("one", "two"):
+            give_passkey(session, account, name, now=parts.clock.now())
+    browser.get(asked.link())
+
+    choose(browser)
+
+    mail = mailbox.last(to=member.email, subject="a été changé")
+    assert "Restent valables : votre application d’authentification et 2 clés d’accès" in mail.words
+    assert "Ce n’était pas moi" in mail.words
+    # The page may be read by anybody who has the link.
+    assert "clé" not in browser.page.words
 
 
 def test_in_an_alarm_the_mailbox_alone_sets_no_password_and_the_paper_ends_it(browser, mailbox, member):

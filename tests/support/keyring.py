@@ -25,10 +25,16 @@ def options_of(browser: Browser) -> dict:
 
 def answer_with(browser: Browser, key: SoftwareKey, **typed: str) -> Page:
     """Press the button of the page's passkey form, with this key at hand."""
+    address, fields = key_answer(browser, key)
+    return browser.post(address, {**fields, **typed})
+
+
+def key_answer(browser: Browser, key: SoftwareKey) -> tuple[str, dict[str, str]]:
+    """What that button would send, and where."""
     form = passkey_form(browser)
     options = options_of(browser)
     answer = key.make(options) if form["data-passkey"] == "create" else key.use(options)
-    return browser.post(form["action"], {**_fields(form), "credential": answer, **typed})
+    return form["action"], {**_fields(form), "credential": answer}
 
 
 def add_key(browser: Browser, **key: object) -> SoftwareKey:

@@ -171,7 +171,7 @@ class Model:
     def _hear_trust(self, sent: Sent) -> None:
         if sent.fields.get("trust") != "yes":
             return
-        for account_id in self._proved(sent.browser, sent.at, sent.handle or None):
+        for account_id in self.proved(sent.browser, sent.at, sent.handle or None):
             self.devices[sent.browser, account_id] = sent.at
 
     def _hear_enrolment(self, sent: Sent) -> None:
@@ -200,7 +200,7 @@ class Model:
         return (mail for mail in self.mails if any(link.endswith("/" + token) for link in mail.links))
 
     # What came of it.
-    def _proved(self, browser: str, now: datetime, handle: str | None = None) -> list[str]:
+    def proved(self, browser: str, now: datetime, handle: str | None = None) -> list[str]:
         """The accounts for which password and code were given in one sign-in of this browser."""
         return [
             account_id
@@ -217,7 +217,7 @@ class Model:
         held = self.sessions.get(browser)
         if held is not None and held[0] == account_id and now - held[1] <= SESSION:
             return True
-        if account_id in self._proved(browser, now):
+        if account_id in self.proved(browser, now):
             return True
         trusted = self.devices.get((browser, account_id))
         if trusted is None or now - trusted > DEVICE:
@@ -238,7 +238,7 @@ class Model:
         if not self.may_be_signed_in(browser, account_id, now):
             raise Violation(f"{browser} is signed in to {self.accounts[account_id].address} without proofs")
         if held is None or held[0] != account_id:
-            self.opened_by = "code" if account_id in self._proved(browser, now) else "device"
+            self.opened_by = "code" if account_id in self.proved(browser, now) else "device"
             self._use_up(browser, account_id)
             self.sessions[browser] = (account_id, now)
 

@@ -45,6 +45,18 @@ def in_the_account(model: Model, former: AccountSeen, _now: AccountSeen, sent: S
     )
 
 
+def with_the_paper_in_a_sign_in(model: Model, former: AccountSeen, _now: AccountSeen, sent: Sent) -> bool:
+    """A blocked account: password, code and the access code of the papers, in one sign-in of this browser."""
+    gave_paper = any(
+        post.path == sent.path == "/connexion/alerte"
+        and post.browser == sent.browser
+        and post.handle in {sent.handle, ""}
+        and folded(post, "access_code") == model.papers[former.number]
+        for post in model.history
+    )
+    return gave_paper and former.id in model.proved(sent.browser, sent.at, sent.handle or None)
+
+
 def in_the_account_and_at_the_new_address(
     model: Model, former: AccountSeen, now: AccountSeen, sent: Sent
 ) -> bool:
@@ -93,7 +105,12 @@ def back_to_the_former_address(model: Model, former: AccountSeen, now: AccountSe
     )
 
 
-PASSWORDS: tuple[Way, ...] = (by_mail_to_the_address, by_letter, in_the_account)
+PASSWORDS: tuple[Way, ...] = (
+    by_mail_to_the_address,
+    by_letter,
+    in_the_account,
+    with_the_paper_in_a_sign_in,
+)
 ADDRESSES: tuple[Way, ...] = (
     in_the_account_and_at_the_new_address,
     with_the_paper_and_a_letter,

@@ -1,14 +1,17 @@
 """A member's telephone with an authenticator app, and how an account comes to have one."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyotp
 from bs4 import BeautifulSoup
+from sqlalchemy.orm import Session
 
 from idp.authenticators import authenticator_app, recovery_codes
+from idp.authenticators.passkey import Passkey
 from idp.subjects import accounts
+from idp.subjects.accounts import Account
 from tests.support.people import Person
 
 STEP = timedelta(seconds=30)
@@ -44,3 +47,13 @@ def give_app(parts: Any, person: Person, *, recovery: bool = False) -> tuple[Pho
     # The code that confirmed it is used up.
     clock.advance(STEP)
     return phone, codes
+
+
+def give_passkey(session: Session, account: Account, name: str, *, now: datetime) -> None:
+    """A passkey of the account that no device holds."""
+    session.add(
+        Passkey(
+            id=name, account_id=account.id, credential_id=name, public_key=b"", sign_count=0, transports="",
+            name=name, created_at=now,
+        )
+    )  # fmt: skip

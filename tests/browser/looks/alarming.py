@@ -104,6 +104,20 @@ def wrong_code(visitor: Visitor) -> None:
     visitor.send(access_code="zzzzzzzz")
 
 
+@PART.scene("connexion-alerte-mot-de-passe")
+def replace_password(visitor: Visitor) -> None:
+    """The access code was right: another password, or the same one after a false alarm."""
+    person = _sign_in_blocked(visitor)
+    visitor.send(access_code=person.code)
+
+
+@PART.scene("connexion-alerte-mot-de-passe-erreur")
+def weak_password(visitor: Visitor) -> None:
+    """A password that is too short, and typed otherwise the second time."""
+    replace_password(visitor)
+    visitor.send(password="Prairie27", password_confirm="Prairie")
+
+
 @PART.scene("connexion-alerte-lettre")
 def letter_only(visitor: Visitor) -> None:
     """Where a stranger may know the access code, the page waits for the letter."""
@@ -151,7 +165,7 @@ def _change(visitor: Visitor, session, account, origin: Origin):
     return change
 
 
-def _sign_in_blocked(visitor: Visitor, *, is_code_known: bool = False) -> None:
+def _sign_in_blocked(visitor: Visitor, *, is_code_known: bool = False) -> Person:
     person, world = visitor.world.member(), visitor.world
     with world.rows() as session:
         alarms.raise_alarm(
@@ -164,3 +178,4 @@ def _sign_in_blocked(visitor: Visitor, *, is_code_known: bool = False) -> None:
         )
     visitor.give_password(person)
     visitor.give_code()
+    return person
