@@ -1,6 +1,8 @@
 """Fixtures that every kind of test shares: databases, a clock, the app, browsers, the mailbox, the register."""
 
+import gc
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,13 @@ from werkzeug.routing import Rule
 from xdist.scheduler import LoadGroupScheduling
 
 from idp.app import Parts, create_app
+from idp.captcha.picture import POOL, Picture, make
 from idp.core.db import Database
 from idp.core.secrets import Vault
 from idp.core.settings import Settings
 from tests.support.browser import Browser
 from tests.support.clock import ManualClock
-from tests.support.databases import KeyRing, PostgresTemplate, SqliteTemplate, make_haste
+from tests.support.databases import KeyRing, PostgresTemplate, SqliteTemplate, make_haste, share_statements
 from tests.support.mailbox import Mailbox
 from tests.support.people import CAMILLE, Person, Register
 from tests.support.provider import prepared
@@ -64,8 +67,33 @@ def compile_routes_once() -> None:
     Rule._compile_builder = once
 
 
+class Album:
+    """Pictures as `make` draws them, 20 ms each; shown again and again, where a provider draws fresh ones."""
+
+    SIZE = 40
+
+    def __init__(self) -> None:
+        self._pictures: list[Picture] = []
+        self._numbers = count()
+
+    def take(self) -> Picture:
+        place = next(self._numbers) % self.SIZE
+        if place >= len(self._pictures):
+            self._pictures.append(make())
+            return self._pictures[-1]
+        return self._pictures[place]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """The modules and thousands of tests that are loaded now stay: the garbage collector need not walk them again."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     compile_routes_once()
+    POOL.take = Album().take
     config.addinivalue_line(
         "markers", "settings(**tree): the settings that a story needs otherwise than usual"
     )
@@ -86,7 +114,7 @@ def postgres_template() -> Iterator[PostgresTemplate]:
 @pytest.fixture
 def sqlite_database(tmp_path: Path, sqlite_template: SqliteTemplate) -> Iterator[Database]:
     with sqlite_template.copy(tmp_path) as url:
-        database = make_haste(Database(url))
+        database = share_statements(make_haste(Database(url)))
         yield database
         database.dispose()
 
@@ -94,7 +122,7 @@ def sqlite_database(tmp_path: Path, sqlite_template: SqliteTemplate) -> Iterator
 @pytest.fixture
 def postgres_database(postgres_template: PostgresTemplate) -> Iterator[Database]:
     with postgres_template.copy() as url:
-        database = Database(url, pool_size=60)
+        database = share_statements(Database(url, pool_size=60))
         yield database
         database.dispose()
 

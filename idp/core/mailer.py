@@ -160,7 +160,10 @@ def mailer_from_url(
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
     )
-    return SmtpMailer(server, exchange=exchange, tls=tls or ssl.create_default_context())
+    if tls is None and server.security is not Security.NONE:
+        # It reads every authority of this machine: not for a server that is spoken to in clear.
+        tls = ssl.create_default_context()
+    return SmtpMailer(server, exchange=exchange, tls=tls)
 
 
 def _folder(parts: SplitResult) -> "FolderMailer":
@@ -184,7 +187,7 @@ class Server:
 class SmtpMailer:
     """Hands each mail to one SMTP server, over a connection of its own."""
 
-    def __init__(self, server: Server, *, exchange: timedelta, tls: ssl.SSLContext) -> None:
+    def __init__(self, server: Server, *, exchange: timedelta, tls: ssl.SSLContext | None) -> None:
         """Connect to nothing yet."""
         self.server = server
         self.tls = tls

@@ -19,7 +19,7 @@ from idp.subjects.register_rows import HEADER
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
-ROWS = 10_000
+ROWS = 4_000
 COMMAND = "from idp.cli_members import members; members()"
 # Stops for good in the middle of the transaction: the new rows are written, nothing is committed.
 STOPPED_HALFWAY = """
@@ -87,7 +87,7 @@ def test_killed_at_any_moment_an_import_is_applied_whole_or_not_at_all(database,
 
     dice = random.Random(20260302)
     seen = set()
-    for _ in range(8):
+    for _ in range(5):
         name, file = ("Maël", files[1]) if "Camille" in before[0] else ("Camille", files[0])
         process = start(COMMAND, "import", file)
         time.sleep(dice.uniform(0.3, 1.1) * takes)

@@ -1,5 +1,6 @@
 """A member's browser: cookies, pages and forms, without JavaScript; every page opened is checked."""
 
+from functools import cached_property
 from http.cookiejar import Cookie
 from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
@@ -25,11 +26,12 @@ class Page:
         self.status: int = response.status_int
         self.location: str = response.headers.get("Location", "")
         self.is_html = response.content_type == "text/html" and bool(response.body)
-        self.soup = (
-            BeautifulSoup(response.body, "html.parser") if self.is_html else BeautifulSoup("", "html.parser")
-        )
-        if self.is_html and not response.headers.get("Location"):
-            check_page(response, self.soup)
+        if self.is_html and not self.location:
+            check_page(response, lambda: self.soup)
+
+    @cached_property
+    def soup(self) -> BeautifulSoup:
+        return BeautifulSoup(self.response.body if self.is_html else b"", "html.parser")
 
     @property
     def path(self) -> str:
