@@ -17,6 +17,9 @@ from idp.captcha.picture import POOL, Picture, make
 from idp.core.db import Database
 from idp.core.secrets import Vault
 from idp.core.settings import Settings
+from idp.core.spaces import Spaces
+from idp.oidc import client_files
+from idp.oidc.clients import Client
 from tests.support.browser import Browser
 from tests.support.clock import ManualClock
 from tests.support.databases import KeyRing, PostgresTemplate, SqliteTemplate, make_haste, share_statements
@@ -51,20 +54,49 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupSchedul
 
 
 def compile_routes_once() -> None:
-    """Thousands of apps have the same routes: Werkzeug makes the function that builds an address once for each.
+    """Thousands of apps have the same routes: Werkzeug compiles each once.
 
-    What it makes depends on the rule's text and defaults alone; the rule itself is its argument.
+    What it makes depends on the rule's text, its defaults and the map's ways; the rule itself is its argument.
     """
-    make = Rule._compile_builder
-    known: dict[tuple[object, ...], Any] = {}
+    compile_ = Rule.compile
+    known: dict[tuple[object, ...], tuple[Any, ...]] = {}
 
-    def once(rule: Rule, append_unknown: bool = True) -> Any:
-        key = (rule.rule, tuple(rule._trace), repr(rule.defaults), append_unknown)
+    def once(rule: Rule) -> None:
+        key = (rule.rule, repr(rule.defaults), rule.subdomain, rule.host, rule.merge_slashes)
         if key not in known:
-            known[key] = make(rule, append_unknown)
-        return known[key]
+            compile_(rule)
+            builders = rule._build.__func__, rule._build_unknown.__func__
+            known[key] = (rule._parts, rule._trace, rule._converters, set(rule.arguments), *builders)
+            return
+        rule._parts, rule._trace, rule._converters, arguments, build, build_unknown = known[key]
+        rule.arguments |= arguments
+        rule._build, rule._build_unknown = build.__get__(rule, None), build_unknown.__get__(rule, None)
 
-    Rule._compile_builder = once
+    Rule.compile = once
+
+
+def read_once() -> None:
+    """The spaces of `config/`, and each client file, are read once: what they become never changes."""
+    shipped = ROOT / "config" / "spaces"
+    read, read_client = Spaces.read, client_files.read_text
+    spaces: list[Spaces] = []
+    clients: dict[tuple[object, ...], Client] = {}
+
+    def read_spaces(folder: Path) -> Spaces:
+        if folder != shipped:
+            return read(folder)
+        if not spaces:
+            spaces.append(read(folder))
+        return spaces[0]
+
+    def read_client_once(text: str, *, where: str, spaces: Spaces, development: bool) -> Client:
+        key = (text, id(spaces), development)
+        if spaces is not read_spaces(shipped) or key not in clients:
+            clients[key] = read_client(text, where=where, spaces=spaces, development=development)
+        return clients[key]
+
+    Spaces.read = read_spaces
+    client_files.read_text = read_client_once
 
 
 class Album:
@@ -93,6 +125,7 @@ def pytest_collection_finish() -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     compile_routes_once()
+    read_once()
     POOL.take = Album().take
     config.addinivalue_line(
         "markers", "settings(**tree): the settings that a story needs otherwise than usual"

@@ -9,7 +9,7 @@ from tests.support.racing import at_once, begin_enrolment, copies, last_code, pe
 from tests.support.rows import count_rows, events
 
 AT_ONCE = 8
-ROUNDS = 60
+ROUNDS = 30
 
 pytestmark = [
     pytest.mark.slow,

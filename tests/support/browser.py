@@ -86,7 +86,11 @@ class Page:
 
     def asks_for(self, name: str) -> bool:
         """Whether the page has such a field."""
-        return self.soup.find(attrs={"name": name}) is not None
+        return name in self._names
+
+    @cached_property
+    def _names(self) -> set[str]:
+        return {tag["name"] for tag in self.soup.find_all(attrs={"name": True})}
 
     def without_chance(self) -> str:
         """The page less what differs each time: tokens and the picture."""

@@ -70,7 +70,7 @@ class Browser:
                     self.last_callback = f"{parts.path}?{parts.query}"
                 answer = self.client.get(f"{parts.path}?{parts.query}")
             else:
-                answer = httpx.get(address, trust_env=False)
+                answer = httpx.get(address, trust_env=False, verify=False)
         return answer
 
 
@@ -90,8 +90,10 @@ def provider():
 
 
 @pytest.fixture
-def data_app(provider, tmp_path):
-    return create_member_data(provider.url, MEMBER_DATA, tmp_path / "member_data.db")
+def data_app(provider, tmp_path, compiled_templates):
+    app = create_member_data(provider.url, MEMBER_DATA, tmp_path / "member_data.db")
+    app.jinja_env.bytecode_cache = compiled_templates
+    return app
 
 
 @pytest.fixture
@@ -112,8 +114,10 @@ def settings(provider, data_url, tmp_path):
 
 
 @pytest.fixture
-def space_app(settings):
-    return create_member_space(settings)
+def space_app(settings, compiled_templates):
+    app = create_member_space(settings)
+    app.jinja_env.bytecode_cache = compiled_templates
+    return app
 
 
 @pytest.fixture

@@ -51,8 +51,10 @@ def clock():
 
 
 @pytest.fixture
-def browser(settings, clock):
-    return Browser(create_app(settings, clock=clock))
+def browser(settings, clock, compiled_templates):
+    app = create_app(settings, clock=clock)
+    app.jinja_env.bytecode_cache = compiled_templates
+    return Browser(app)
 
 
 def test_the_home_page_is_the_one_of_the_guide(browser, provider, data_url):
