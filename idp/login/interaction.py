@@ -287,7 +287,7 @@ def end(session: Session, interaction: Interaction, *, now: datetime) -> bool:
     ended = (
         update(Interaction)
         .where(Interaction.id == interaction.id, Interaction.ended_at.is_(None))
-        .values(ended_at=now)
+        .values(ended_at=now, alarm_code=None)
         .returning(Interaction.id)
         .execution_options(synchronize_session=False)
     )
@@ -310,7 +310,7 @@ def end_proved(session: Session, *, browser: str, now: datetime, but: str = "") 
             Interaction.ended_at.is_(None),
             Interaction.id != but,
         )
-        .values(ended_at=now)
+        .values(ended_at=now, alarm_code=None)
         .execution_options(synchronize_session=False)
     )
 

@@ -22,10 +22,16 @@ from idp.web.kit import Visit
 # A letter may take 21 days to come and be used, and the old address has its 72 hours.
 LIFETIME = letters.LIFETIME + address_changes.UNDO_WITHIN
 HOUR = timedelta(hours=1)
+MAILS_BY_LETTER = 2
 
 
 def may_begin(visit: Visit, member_id: str) -> bool:
-    """Use one of the member's new addresses of the day."""
+    """Use one of the member's new addresses of the day.
+
+    The account is held first, as the reader of a letter holds it: of two who come at once one waits, and none fails.
+    """
+    found = accounts.by_member(visit.session, member_id)
+    accounts.hold(visit.session, found.id if found is not None else "")
     limit = visit.kit.settings.recovery.changes_per_day
     return spend_of_day(visit, f"address-changes:{member_id}", limit=limit)
 
@@ -84,13 +90,14 @@ def _keep_proof(change: AddressChange, former: AddressChange | None) -> None:
     """Who gives the same address again, because its mail is too old or lost, needs no other letter for it."""
     if former is not None and former.email_folded == change.email_folded:
         change.proved_at = former.proved_at
+        change.verified_at = former.verified_at
         change.told_at = former.told_at
 
 
 def ask_again(visit: Visit, account: Account, change: AddressChange, *, interaction_id: str | None) -> None:
     """Send the mail that validates a new address to it, in the browser that proved the letter."""
     row = _new_row(visit, account, change, change.email, interaction_id=interaction_id)
-    send(visit, row, account)
+    send(visit, row, account, by_letter=True)
 
 
 def _new_row(
@@ -172,8 +179,11 @@ def send_again(visit: Visit, row: Recovery) -> None:
             send(visit, locked, accounts.by_id(visit.session, locked.account_id or ""))
 
 
-def send(visit: Visit, row: Recovery, account: Account | None) -> None:
-    """The mail to the typed address: link and code where a change waits for them, else that there is none."""
+def send(visit: Visit, row: Recovery, account: Account | None, *, by_letter: bool = False) -> None:
+    """The mail to the typed address: link and code where a change waits for them, else that there is none.
+
+    `by_letter`: two mails a day leave in any case, since strangers may have used up those of the address.
+    """
     me = account.id if account is not None else ""
     is_taken = accounts.is_taken(visit.session, row.typed, but=me, mates=visit.space.mates)
     token, code = issue_pair(visit, row, link_for=Purpose.ADDRESS_LINK, code_for=Purpose.ADDRESS_CODE)
@@ -195,6 +205,8 @@ def send(visit: Visit, row: Recovery, account: Account | None) -> None:
         limit=visit.kit.settings.recovery.mails_to_new_address_per_day,
         now=visit.now,
     )
+    if by_letter and not may:
+        may = spend_of_day(visit, f"new-address-by-letter:{me}", limit=MAILS_BY_LETTER)
     row.mails += 1
     row.mailed_at = visit.now
     row.outbox_id = visit.mail(

@@ -139,7 +139,8 @@ def _waiting(visit: Visit) -> Response:
         address=row.typed,
         delivery=outbox.status(visit.session, row.outbox_id) if row.outbox_id else "queued",
         is_validated=is_validated,
-        is_proved=address.is_proved(visit, row),
+        # Before that it would tell whoever guesses the address that a letter proved it.
+        is_proved=address.is_proved(visit, row) and is_validated,
         hidden=origins.named(visit, row.interaction_id),
         resend_url="/adresse-perdue/renvoyer",
         resend_wait=resend_wait(visit, row).total_seconds(),

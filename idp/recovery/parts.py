@@ -88,6 +88,8 @@ class Recoveries:
             found = pairs.check(visit, self.directory, number=number, access_code=access_code.data or "")
         except DirectoryUnavailable as silent:
             raise Problem("P-5003", detail="member directory", retry_after=timedelta(minutes=1)) from silent
+        # The count of all pairs is one row: it is not held while this request waits for an account.
+        visit.session.commit()
         match found:
             case Wait(delay):
                 wait = words.duration(delay.total_seconds() + 1, visit.locale)

@@ -212,8 +212,8 @@ def test_the_open_pages_are_in_english_for_who_reads_english(open_browser, space
     assert [page.path for page in pages if page.soup.select("main [lang=fr]")] == []
 
 
-def test_a_text_that_nobody_translated_is_shown_in_french_and_says_so(parts, open_browser):
-    parts.spaces["adherent"].texts.pop("terms.en")
+def test_a_text_that_nobody_translated_is_shown_in_french_and_says_so(parts, open_browser, monkeypatch):
+    monkeypatch.delitem(parts.spaces["adherent"].texts, "terms.en")
 
     page = open_browser(speaks=BRITISH).get("/cgu")
 

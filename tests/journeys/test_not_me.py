@@ -572,3 +572,22 @@ def test_an_account_that_a_thief_closed_is_kept(browser, member):
     raise_alarm(browser, member)
 
     assert account_now(browser).closes_at is None
+
+
+def test_a_sign_in_that_is_over_keeps_no_access_code(browser, mailbox, member, parts):
+    raise_alarm(browser, member)
+    give_password(browser, member)
+    browser.submit(code=mailbox.last(to=member.email).code())
+    browser.submit(access_code=member.code)
+    assert codes_kept(parts) == 1
+
+    browser.post(
+        "/connexion/recommencer", {"csrf_token": browser.page.value("csrf_token"), "i": browser.handle}
+    )
+
+    assert codes_kept(parts) == 0
+
+
+def codes_kept(parts) -> int:
+    with parts.database.reading() as session:
+        return len(session.scalars(select(Interaction.id).where(Interaction.alarm_code.is_not(None))).all())

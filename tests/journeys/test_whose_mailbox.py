@@ -19,7 +19,7 @@ from tests.support.lost_access import (
     lose,
     unlock,
 )
-from tests.support.people import CAMILLE, Person, give_password, is_signed_in, sign_in
+from tests.support.people import CAMILLE, SACHA, Person, give_password, is_signed_in, sign_in
 from tests.support.rows import events
 
 OWN = "camille.nouvelle@example.net"
@@ -279,3 +279,58 @@ def test_an_address_that_another_account_has_leaves_the_mailbox_disowned(
     assert "Il reste une étape" in page.words
     assert mailbox.last(to=OWN).subject == "Votre demande ne peut pas être terminée en ligne"
     assert account_of(parts).is_disowned
+
+
+def disown(browser, parts) -> Page:
+    lose(browser, MISTYPED)
+    give_letter(browser, code_of_letter(parts))
+    return answer(browser, "other", OWN)
+
+
+def test_a_stranger_who_used_up_the_mails_of_the_new_address_does_not_stop_the_letters_reader(
+    browser, old_mailbox, mailbox, register, parts
+):
+    clock = parts.clock
+    register.open_account(CAMILLE)
+    register.add(SACHA)
+    lose(browser, MISTYPED)
+    clock.advance(days=1)
+    # Sacha has a number of her own, and none of Camille's papers.
+    for _ in range(5):
+        lose(old_mailbox, OWN, SACHA)
+    for _ in range(4):
+        clock.advance(seconds=61)
+        old_mailbox.get("/adresse-perdue/validation")
+        old_mailbox.press("Renvoyer l’email")
+    before = len(mailbox.all(to=OWN))
+    assert before == 8
+
+    give_letter(browser, code_of_letter(parts))
+    answer(browser, "other", OWN)
+
+    assert len(mailbox.all(to=OWN)) == before + 1
+
+
+def test_who_guesses_the_new_address_does_not_read_that_a_letter_proved_it(
+    browser, old_mailbox, mailbox, member, parts
+):
+    disown(browser, parts)
+
+    right, wrong = lose(old_mailbox, OWN).words, lose(old_mailbox, "une.autre@example.net").words
+
+    assert right == wrong.replace("une.autre@example.net", OWN)
+
+
+def test_who_gives_the_same_address_again_does_not_undo_its_validation(
+    browser, old_mailbox, mailbox, register, parts
+):
+    register.open_account(CAMILLE)
+    disown(browser, parts)
+    browser.get(mailbox.last(to=OWN).link())
+    assert "rien d’autre à faire" in browser.press("Je valide cette adresse").words
+
+    lose(old_mailbox, OWN)
+    parts.clock.advance(hours=73)
+    make_worker(parts.settings, clock=parts.clock).keep_house()
+
+    assert account_of(parts).email == OWN
