@@ -77,8 +77,11 @@ class Register:
     def open_account(self, person: Person) -> str:
         """Register a person and open their account, without the pages; its id."""
         self.add(person)
+        return self.give_account(person, self._parts.passwords.hash(person.password))
+
+    def give_account(self, person: Person, stored: str) -> str:
+        """Open the account of somebody in the register, with a password hashed before; its id."""
         parts = self._parts
-        stored = parts.passwords.hash(person.password)
         with parts.database.transaction() as session:
             member = members.by_number(session, person.population, person.number)
             space: Space = parts.spaces.default

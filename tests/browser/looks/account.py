@@ -21,7 +21,7 @@ def no_device(visitor: Visitor) -> None:
 def connections(visitor: Visitor) -> None:
     """« Mes connexions »: this one and another."""
     person = _sign_in(visitor)
-    visitor.page.context.clear_cookies()
+    visitor.forget()
     _sign_in(visitor, person)
     visitor.open("/compte/connexions")
 
@@ -67,12 +67,14 @@ def address_pending(visitor: Visitor) -> None:
 def address_waiting(visitor: Visitor) -> None:
     """The page that waits for the mail sent to the new address."""
     _ask_for_address(visitor)
+    visitor.stay()
 
 
 @PART.scene("compte-adresse-code-faux")
 def address_wrong_code(visitor: Visitor) -> None:
     """A wrong code for the new address."""
     _ask_for_address(visitor)
+    visitor.stay()
     visitor.send(code="00000000")
 
 
@@ -86,19 +88,21 @@ def address_link(visitor: Visitor) -> None:
 @PART.scene("compte-adresse-lien-passe")
 def address_link_over(visitor: Visitor) -> None:
     """The same link, once it was used."""
-    _ask_for_address(visitor)
-    link = _link(visitor)
-    visitor.open(link)
-    visitor.press("Je valide cette adresse")
+    with visitor.quickly():
+        _ask_for_address(visitor)
+        link = _link(visitor)
+        visitor.open(link)
+        visitor.press("Je valide cette adresse")
     visitor.open(link)
 
 
 @PART.scene("compte-services")
 def services(visitor: Visitor) -> None:
     """« Mes services »: the member's own space."""
-    visitor.come_from()
-    visitor.sign_in(visitor.world.member())
-    visitor.world.redeem("espace-adherent", visitor.page.url)
+    with visitor.quickly():
+        visitor.come_from()
+        visitor.sign_in(visitor.world.member())
+    visitor.world.redeem("espace-adherent", visitor.url)
     visitor.open("/compte/services")
 
 
@@ -112,8 +116,9 @@ def no_service(visitor: Visitor) -> None:
 @PART.scene("compte-historique")
 def history(visitor: Visitor) -> None:
     """« Mon historique de sécurité »."""
-    visitor.open("/connexion", espace="adherent")
-    visitor.sign_in(visitor.world.member(), answer="Oui, se fier à cet appareil")
+    with visitor.quickly():
+        visitor.open("/connexion", espace="adherent")
+        visitor.sign_in(visitor.world.member(), answer="Oui, se fier à cet appareil")
     visitor.open("/compte/historique")
 
 
@@ -140,20 +145,24 @@ def closed(visitor: Visitor) -> None:
 @PART.scene("connexion-fermeture")
 def keep(visitor: Visitor) -> None:
     """Who signs in before the day is asked whether the account is kept."""
-    person = _close(visitor)
-    visitor.give_password(person)
-    visitor.give_code()
-    visitor.press("Non merci")
+    with visitor.quickly():
+        person = _close(visitor)
+        visitor.give_password(person)
+        visitor.give_code()
+        visitor.press("Non merci")
+    visitor.stay()
 
 
 @PART.scene("connexion-fermee")
 def too_late(visitor: Visitor) -> None:
     """Who signs in after it."""
-    person = _close(visitor)
-    visitor.give_password(person)
-    visitor.give_code()
-    visitor.change_account(person, closes_at=visitor.world.clock.now() - timedelta(days=1))
-    visitor.press("Non merci")
+    with visitor.quickly():
+        person = _close(visitor)
+        visitor.give_password(person)
+        visitor.give_code()
+        visitor.change_account(person, closes_at=visitor.world.clock.now() - timedelta(days=1))
+        visitor.press("Non merci")
+    visitor.stay()
 
 
 def _sign_in(visitor: Visitor, person: Person | None = None) -> Person:
@@ -163,9 +172,10 @@ def _sign_in(visitor: Visitor, person: Person | None = None) -> Person:
 
 
 def _ask_for_address(visitor: Visitor) -> None:
-    person = _sign_in(visitor)
-    visitor.open("/compte/adresse")
-    visitor.send(email=f"nouvelle.{person.email}")
+    with visitor.quickly():
+        person = _sign_in(visitor)
+        visitor.open("/compte/adresse")
+        visitor.send(email=f"nouvelle.{person.email}")
 
 
 def _link(visitor: Visitor) -> str:

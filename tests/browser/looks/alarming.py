@@ -35,9 +35,13 @@ def wrong_number(visitor: Visitor) -> None:
 @PART.scene("pas-moi-epuise")
 def exhausted(visitor: Visitor) -> None:
     """Five wrong numbers (P-6303)."""
-    visitor.open(_link(visitor, visitor.world.member(), "device-theft"))
-    for _ in range(5):
-        visitor.send(member_number="7654321")
+    link = _link(visitor, visitor.world.member(), "device-theft")
+    with visitor.quickly():
+        visitor.open(link)
+        for _ in range(4):
+            visitor.send(member_number="7654321")
+    visitor.open(link)
+    visitor.send(member_number="7654321")
 
 
 @PART.scene("pas-moi-fait")
@@ -176,6 +180,8 @@ def _sign_in_blocked(visitor: Visitor, *, is_code_known: bool = False) -> Person
             now=world.clock.now(),
             is_code_known=is_code_known,
         )
-    visitor.give_password(person)
-    visitor.give_code()
+    with visitor.quickly():
+        visitor.give_password(person)
+        visitor.give_code()
+    visitor.stay()
     return person

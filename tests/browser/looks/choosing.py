@@ -45,7 +45,8 @@ def new_terms_refused(visitor: Visitor) -> None:
 
 
 def _until_choice(visitor: Visitor, first: Person, second: Person) -> None:
-    visitor.give_password(first)
+    with visitor.quickly():
+        visitor.give_password(first)
     with visitor.world.rows() as session:
         two = [accounts.by_email(session, person.email) for person in (first, second)]
         candidates = [
@@ -53,12 +54,14 @@ def _until_choice(visitor: Visitor, first: Person, second: Person) -> None:
             for number, account in enumerate(two)
         ]
     visitor.change_interaction(account_id=None, epoch=None, candidates=candidates)
-    visitor.page.reload()
+    visitor.stay()
 
 
 def _until_terms(visitor: Visitor) -> None:
     person = visitor.world.member()
     visitor.change_account(person, terms_version="2025-01")
-    visitor.come_from()
-    visitor.send(identifier=person.email, password=person.password)
-    visitor.give_code()
+    with visitor.quickly():
+        visitor.come_from()
+        visitor.send(identifier=person.email, password=person.password)
+        visitor.give_code()
+    visitor.stay()

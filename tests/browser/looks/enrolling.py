@@ -66,36 +66,37 @@ def wrong_captcha(visitor: Visitor) -> None:
 @PART.scene("validation")
 def queued(visitor: Visitor) -> None:
     """« Validation »: the mail is about to leave."""
-    visitor.enrol(visitor.world.newcomer())
+    _enrol(visitor)
+    visitor.stay()
 
 
 @PART.scene("validation-recue")
 def accepted(visitor: Visitor) -> None:
     """The mail server took the mail."""
-    visitor.enrol(visitor.world.newcomer())
+    _enrol(visitor)
     visitor.change_mail(state="sent")
-    visitor.page.reload()
+    visitor.stay()
 
 
 @PART.scene("validation-refusee")
 def refused(visitor: Visitor) -> None:
     """The mail server refused the mail."""
-    visitor.enrol(visitor.world.newcomer())
+    _enrol(visitor)
     visitor.change_mail(state="refused")
-    visitor.page.reload()
+    visitor.stay()
 
 
 @PART.scene("validation-corriger")
 def correcting(visitor: Visitor) -> None:
     """Correcting the address; the page no longer moves on by itself."""
-    visitor.enrol(visitor.world.newcomer())
+    _enrol(visitor)
     visitor.open("/inscription/validation", corriger="1")
 
 
 @PART.scene("validation-corriger-erreur")
 def correcting_wrongly(visitor: Visitor) -> None:
     """An address that is none."""
-    visitor.enrol(visitor.world.newcomer())
+    _enrol(visitor)
     visitor.open("/inscription/validation", corriger="1")
     visitor.fill(email="camille@")
     visitor.press("Corriger et renvoyer")
@@ -104,7 +105,7 @@ def correcting_wrongly(visitor: Visitor) -> None:
 @PART.scene("activer")
 def button(visitor: Visitor) -> None:
     """The link of the mail in the browser that enrolled: one button."""
-    visitor.page.goto(_link(visitor, visitor.world.newcomer()))
+    visitor.open(_link(visitor, visitor.world.newcomer()))
 
 
 @PART.scene("activer-mot-de-passe")
@@ -138,10 +139,11 @@ def exhausted(visitor: Visitor) -> None:
 @PART.scene("activer-deja")
 def already(visitor: Visitor) -> None:
     """The link of an account that is active."""
-    link = _link(visitor, visitor.world.newcomer())
-    visitor.page.goto(link)
-    visitor.press("Je valide mon inscription")
-    visitor.page.goto(link)
+    with visitor.quickly():
+        link = _link(visitor, visitor.world.newcomer())
+        visitor.open(link)
+        visitor.press("Je valide mon inscription")
+    visitor.open(link)
 
 
 @PART.scene("activer-perime")
@@ -163,21 +165,21 @@ def impossible(visitor: Visitor) -> None:
     person = visitor.world.newcomer()
     link = _link(visitor, person)
     visitor.world.register.open_account(replace(visitor.world.newcomer(), email=person.email))
-    visitor.page.goto(link)
+    visitor.open(link)
     visitor.press("Je valide mon inscription")
 
 
 @PART.scene("inscription-code")
 def code(visitor: Visitor) -> None:
     """The activation code, for those whose link fails."""
-    visitor.enrol(visitor.world.newcomer())
+    _enrol(visitor)
     visitor.open("/inscription/code")
 
 
 @PART.scene("inscription-code-erreur")
 def wrong_code(visitor: Visitor) -> None:
     """A wrong activation code."""
-    visitor.enrol(visitor.world.newcomer())
+    _enrol(visitor)
     visitor.open("/inscription/code")
     visitor.send(code="12345678")
 
@@ -185,18 +187,25 @@ def wrong_code(visitor: Visitor) -> None:
 @PART.scene("bienvenue")
 def welcome(visitor: Visitor) -> None:
     """« Bienvenue »: the account is active."""
-    visitor.page.goto(_link(visitor, visitor.world.newcomer()))
-    visitor.press("Je valide mon inscription")
+    with visitor.quickly():
+        visitor.open(_link(visitor, visitor.world.newcomer()))
+        visitor.press("Je valide mon inscription")
+    visitor.stay()
+
+
+def _enrol(visitor: Visitor) -> None:
+    _link(visitor, visitor.world.newcomer())
 
 
 def _link(visitor: Visitor, person: Person) -> str:
-    visitor.enrol(person)
+    with visitor.quickly():
+        visitor.enrol(person)
     return visitor.newest_mail()["link"]
 
 
 def _open_elsewhere(visitor: Visitor, link: str) -> None:
-    visitor.page.context.clear_cookies()
-    visitor.page.goto(link)
+    visitor.forget()
+    visitor.open(link)
 
 
 def _lapse(visitor: Visitor) -> None:

@@ -80,10 +80,11 @@ def sign_in_expired(visitor: Visitor) -> None:
 @PART.scene("erreur-connexion-terminee")
 def sign_in_done_elsewhere(visitor: Visitor) -> None:
     """A page of a sign-in that ended meanwhile, in another tab (P-2007)."""
-    visitor.come_from()
-    page_left_open = visitor.page.url
-    visitor.sign_in(visitor.world.member())
-    visitor.page.goto(page_left_open)
+    with visitor.quickly():
+        visitor.come_from()
+        page_left_open = visitor.url
+        visitor.sign_in(visitor.world.member())
+    visitor.open(page_left_open)
 
 
 @PART.scene("erreur-deux-envois")
@@ -141,9 +142,10 @@ def pushed_request_over(visitor: Visitor) -> None:
 @PART.scene("erreur-accident")
 def accident(visitor: Visitor) -> None:
     """An accident (P-5000)."""
-    visitor.come_from()
+    with visitor.quickly():
+        visitor.come_from()
     visitor.change_interaction(demand={"nobody": "wrote this"})
-    visitor.page.reload()
+    visitor.stay()
 
 
 @PART.scene("erreur-indisponible")
@@ -161,9 +163,10 @@ def unavailable(visitor: Visitor) -> None:
 @PART.scene("erreur-affluence")
 def gate_full(visitor: Visitor) -> None:
     """Many people at once, where no form can be kept (P-5004)."""
-    visitor.enrol(visitor.world.newcomer())
+    with visitor.quickly():
+        visitor.enrol(visitor.world.newcomer())
     link = visitor.newest_mail()["link"]
-    visitor.page.context.clear_cookies()
-    visitor.page.goto(link)
+    visitor.forget()
+    visitor.open(link)
     with busy_gate(visitor.world):
         visitor.send(password="Prairie!Ardoise27")

@@ -89,8 +89,10 @@ def after_the_code(visitor: Visitor) -> None:
     """After the right code: the number is not asked again."""
     person = _delegate(visitor)
     mailed = _invite(visitor, person)
-    visitor.open("/invitation", espace="elu")
-    visitor.send(member_number=person.number, code=mailed.code)
+    with visitor.quickly():
+        visitor.open("/invitation", espace="elu")
+        visitor.send(member_number=person.number, code=mailed.code)
+    visitor.stay()
 
 
 @PART.scene("erreur-invitation")
@@ -120,6 +122,8 @@ def _invite(visitor: Visitor, person: Person) -> Mailed:
 
 def _accept(visitor: Visitor, person: Person, **changes: str) -> None:
     visitor.open(_link(visitor, person))
-    visitor.page.check("[name=terms]")
-    typed = {"member_number": person.number, "password": person.password, "password_confirm": person.password}
+    typed = {
+        "terms": "y", "member_number": person.number, "password": person.password,
+        "password_confirm": person.password,
+    }  # fmt: skip
     visitor.send(**{**typed, **changes})

@@ -33,11 +33,21 @@ AXE_SEEN = {
     },
     "resultTypes": ["violations"],
 }  # fmt: skip
-# As a browser's setting of the text size does: pages measure in rem.
-TEXT_SIZE = """(factor) => {
+# All that one state of the page is asked at once. The text size is set as a browser's own setting does: pages measure
+# in rem.
+ASK = """async ({ probes: names, axe: options, times }) => {
+    bringEyes();
     const root = document.documentElement;
-    root.style.fontSize = factor === 1 ? "" : parseFloat(getComputedStyle(root).fontSize) * factor + "px";
+    if (times) root.style.fontSize = parseFloat(getComputedStyle(root).fontSize) * times + "px";
+    const found = Object.fromEntries(names.map((name) => [name, probes[name]()]));
+    if (times) root.style.fontSize = "";
+    if (options) found.axe = (await axe.run(document, options)).violations;
+    return found;
 }"""
+FACTS = """() => ({
+    language: document.documentElement.lang,
+    number: document.querySelector(".reference")?.innerText ?? "",
+})"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +88,13 @@ class Onlooker:
         self._context = browser.new_context(viewport=DESKTOP, reduced_motion="reduce")
         self._page = self._context.new_page()
         self._page.set_default_timeout(PATIENCE)
-        self._axe = Axe().axe_script
+        # Told to the browser once; a page that is only passed by does not run it.
+        eyes = f"window.probes ??= {PROBES};\nif (!window.axe) {{ {Axe().axe_script} }}"
+        self._page.add_init_script(f"window.bringEyes = () => {{ {eyes} }};")
         self._visits = 0
         self._requests: list[Request] = []
         self._sizes: dict[str, int] = {}
+        self._bodies: dict[str, int] = {}
         self._complaints: list[str] = []
         self._page.on("request", self._note)
         self._page.on("console", lambda message: self._hear(message.type, message.text))
@@ -103,51 +116,44 @@ class Onlooker:
         """Go to a scene and look at it in every way."""
         page = self.visit(scene)
         served = self._world.served
-        number = page.locator(".reference")
-        page.evaluate(f"() => {{ window.probes = {PROBES} }}")
-        page.evaluate(self._axe)
-        findings: dict[str, Any] = {
-            "served": served,
-            "language": page.locator("html").get_attribute("lang"),
-            "number": number.inner_text() if number.count() else "",
-            "weight": self._weigh(),
-            "console": [text for text in self._complaints if not _is_of_status(text, served.status)],
-        }
-        light = self._ask_axe(AXE)
-        findings |= self._probe("moving", "cramped")
-        findings |= self._probe_enlarged()
+        facts = page.evaluate(FACTS)
+        weight = self._weigh()
+        complaints = [text for text in self._complaints if not _is_of_status(text, served.status)]
+        desktop = self._ask("moving", "cramped", axe=AXE)
+        enlarged = self._ask("squeezed", "sideways", times=2)
         page.emulate_media(media="print")
-        findings |= self._probe("unprintable")
+        printed = self._ask("unprintable")
         page.emulate_media(media="screen", forced_colors="active")
-        findings |= self._probe("borderless")
+        forced = self._ask("borderless")
         page.emulate_media(forced_colors="none", color_scheme="dark")
         page.set_viewport_size(PHONE)
-        findings |= self._probe("sideways")
-        findings["cramped"] += self._probe("cramped")["cramped"]
-        dark = self._ask_axe(AXE_SEEN)
+        phone = self._ask("sideways", "cramped", axe=AXE_SEEN)
         page.emulate_media(color_scheme="light")
         page.set_viewport_size(DESKTOP)
-        return Look(axe={"light": light, "dark": dark}, **findings)
-
-    def _probe(self, *names: str) -> dict[str, list[str]]:
-        return self._page.evaluate(
-            "(names) => Object.fromEntries(names.map((name) => [name, probes[name]()]))", list(names)
+        return Look(
+            served=served,
+            language=facts["language"],
+            number=facts["number"],
+            axe={"light": desktop["axe"], "dark": phone["axe"]},
+            console=complaints,
+            sideways=phone["sideways"],
+            squeezed=enlarged["squeezed"] + enlarged["sideways"],
+            cramped=desktop["cramped"] + phone["cramped"],
+            borderless=forced["borderless"],
+            moving=desktop["moving"],
+            unprintable=printed["unprintable"],
+            weight=weight,
         )
 
-    def _probe_enlarged(self) -> dict[str, list[str]]:
-        """The text at twice its size, on a desktop."""
-        self._page.evaluate(TEXT_SIZE, 2)
-        found = self._probe("squeezed", "sideways")
-        self._page.evaluate(TEXT_SIZE, 1)
-        return {"squeezed": found["squeezed"] + found["sideways"]}
-
-    def _ask_axe(self, options: dict[str, Any]) -> list[str]:
-        found = self._page.evaluate("(options) => axe.run(document, options)", options)
-        return [
+    def _ask(self, *probes: str, axe: dict[str, Any] | None = None, times: int = 0) -> dict[str, list[str]]:
+        """What probes and axe find in the state in which the page is, with its text so many times as large."""
+        found = self._page.evaluate(ASK, {"probes": list(probes), "axe": axe, "times": times})
+        found["axe"] = [
             f"{violation['id']}: {node['target'][0]}: {node['failureSummary']}"
-            for violation in found["violations"]
+            for violation in found.get("axe", [])
             for node in violation["nodes"]
         ]
+        return found
 
     def _note(self, request: Request) -> None:
         self._requests.append(request)
@@ -168,14 +174,15 @@ class Onlooker:
         ]
         bodies: dict[str, int] = {"document": 0, "stylesheet": 0, "script": 0}
         for each in mine:
-            if each.resource_type in bodies:
-                bodies[each.resource_type] += len(gzip.compress(each.response().body(), 6))
-        for each in mine:
-            size = each.sizes()
-            came = size["responseHeadersSize"] + size["responseBodySize"]
+            is_document = each.resource_type == "document"
             # What this browser has in its cache by now came whole on its first visit.
-            was = 0 if each.resource_type == "document" else self._sizes.get(each.url, 0)
-            self._sizes[each.url] = max(came, was)
+            if is_document or each.url not in self._sizes:
+                size = each.sizes()
+                self._sizes[each.url] = size["responseHeadersSize"] + size["responseBodySize"]
+            if each.resource_type in bodies:
+                if is_document or each.url not in self._bodies:
+                    self._bodies[each.url] = len(gzip.compress(each.response().body(), 6))
+                bodies[each.resource_type] += self._bodies[each.url]
         urls = {each.url for each in mine}
         return Weight(
             requests=tuple(sorted(urlsplit(url).path for url in urls)),

@@ -60,31 +60,34 @@ def wrong_code(visitor: Visitor) -> None:
 def request_over(visitor: Visitor) -> None:
     """The request is too old."""
     person = visitor.world.member()
-    _ask(visitor, person.email)
+    with visitor.quickly():
+        _ask(visitor, person.email)
     with visitor.world.rows() as session:
         row = session.scalars(select(Recovery).where(Recovery.typed == person.email)).one()
         row.expires_at = visitor.world.clock.now()
-    visitor.page.reload()
+    visitor.stay()
 
 
 @PART.scene("mot-de-passe-nouveau")
 def new_password(visitor: Visitor) -> None:
     """The link of the mail: a new password."""
-    visitor.page.goto(_link(visitor))
+    visitor.open(_link(visitor))
 
 
 @PART.scene("mot-de-passe-nouveau-erreur")
 def new_password_refused(visitor: Visitor) -> None:
     """A password that is too easy, and another one under it."""
-    visitor.page.goto(_link(visitor))
+    visitor.open(_link(visitor))
     visitor.send(password="soleil", password_confirm="soleil1")
 
 
 @PART.scene("mot-de-passe-nouveau-code")
 def new_password_by_code(visitor: Visitor) -> None:
     """The same page after the code of the mail, in the browser that asked."""
-    _ask(visitor, visitor.world.member().email)
-    visitor.send(code=visitor.newest_mail()["code"])
+    with visitor.quickly():
+        _ask(visitor, visitor.world.member().email)
+        visitor.send(code=visitor.newest_mail()["code"])
+    visitor.stay()
 
 
 @PART.scene("mot-de-passe-nouveau-alerte")
@@ -102,17 +105,20 @@ def no_new_password(visitor: Visitor) -> None:
 @PART.scene("mot-de-passe-nouveau-perime")
 def link_over(visitor: Visitor) -> None:
     """A link that was used or is too old (P-6002)."""
-    link = _link(visitor)
-    visitor.page.goto(link)
-    visitor.send(password=NEW, password_confirm=NEW)
-    visitor.page.goto(link)
+    with visitor.quickly():
+        link = _link(visitor)
+        visitor.open(link)
+        visitor.send(password=NEW, password_confirm=NEW)
+    visitor.open(link)
 
 
 @PART.scene("mot-de-passe-fait")
 def password_done(visitor: Visitor) -> None:
     """The password is changed; no session was opened."""
-    visitor.page.goto(_link(visitor))
-    visitor.send(password=NEW, password_confirm=NEW)
+    with visitor.quickly():
+        visitor.open(_link(visitor))
+        visitor.send(password=NEW, password_confirm=NEW)
+    visitor.stay()
 
 
 @PART.scene("adresse-perdue")
@@ -130,41 +136,48 @@ def address_lost_wrongly(visitor: Visitor) -> None:
 @PART.scene("adresse-perdue-validation")
 def address_waits(visitor: Visitor) -> None:
     """The same page for all: a mail to the new address, then a letter, and 72 hours."""
-    _give_address(visitor, visitor.world.member())
+    with visitor.quickly():
+        _give_address(visitor, visitor.world.member())
+    visitor.stay()
 
 
 @PART.scene("adresse-perdue-validation-recue")
 def address_mail_came(visitor: Visitor) -> None:
     """The mail server took the mail."""
-    _give_address(visitor, visitor.world.newcomer())
+    with visitor.quickly():
+        _give_address(visitor, visitor.world.newcomer())
     _mail_is(visitor, "sent")
 
 
 @PART.scene("adresse-perdue-validation-refusee")
 def address_mail_refused(visitor: Visitor) -> None:
     """The mail server refused the mail."""
-    _give_address(visitor, visitor.world.newcomer())
+    with visitor.quickly():
+        _give_address(visitor, visitor.world.newcomer())
     _mail_is(visitor, "refused")
 
 
 @PART.scene("adresse-perdue-validee")
 def address_validated(visitor: Visitor) -> None:
     """The new address is validated: what is left."""
-    _validate(visitor)
+    with visitor.quickly():
+        _validate(visitor)
     visitor.open("/adresse-perdue/validation")
 
 
 @PART.scene("adresse-perdue-code")
 def address_code(visitor: Visitor) -> None:
     """The code of the mail, instead of its link."""
-    _give_address(visitor, visitor.world.member())
+    with visitor.quickly():
+        _give_address(visitor, visitor.world.member())
     visitor.open("/adresse-perdue/code")
 
 
 @PART.scene("adresse-perdue-code-erreur")
 def address_wrong_code(visitor: Visitor) -> None:
     """A wrong code, with the tries that are left."""
-    _give_address(visitor, visitor.world.member())
+    with visitor.quickly():
+        _give_address(visitor, visitor.world.member())
     visitor.open("/adresse-perdue/code")
     visitor.send(code="00000000")
 
@@ -172,8 +185,9 @@ def address_wrong_code(visitor: Visitor) -> None:
 @PART.scene("adresse-perdue-valider")
 def address_link(visitor: Visitor) -> None:
     """The link of the mail in the browser that asked: one button."""
-    _give_address(visitor, visitor.world.member())
-    visitor.page.goto(_address_link(visitor))
+    with visitor.quickly():
+        _give_address(visitor, visitor.world.member())
+    visitor.open(_address_link(visitor))
 
 
 @PART.scene("adresse-perdue-valider-numero")
@@ -192,9 +206,12 @@ def address_link_wrong_number(visitor: Visitor) -> None:
 @PART.scene("adresse-perdue-valider-epuise")
 def address_link_exhausted(visitor: Visitor) -> None:
     """After five wrong numbers."""
-    _open_elsewhere(visitor)
-    for _ in range(5):
-        visitor.send(member_number="7654321")
+    with visitor.quickly():
+        _open_elsewhere(visitor)
+        for _ in range(4):
+            visitor.send(member_number="7654321")
+    visitor.open(_address_link(visitor))
+    visitor.send(member_number="7654321")
 
 
 @PART.scene("adresse-perdue-valider-fait")
@@ -206,10 +223,11 @@ def address_link_done(visitor: Visitor) -> None:
 @PART.scene("adresse-perdue-valider-perime")
 def address_link_over(visitor: Visitor) -> None:
     """The old address refused the change (P-6004)."""
-    _give_address(visitor, visitor.world.member())
+    with visitor.quickly():
+        _give_address(visitor, visitor.world.member())
     link = _address_link(visitor)
     _change(visitor, refused_at=visitor.world.clock.now())
-    visitor.page.goto(link)
+    visitor.open(link)
 
 
 @PART.scene("adresse-perdue-lettre")
@@ -253,61 +271,75 @@ def letter_password_mistyped(visitor: Visitor) -> None:
 @PART.scene("adresse-perdue-fait")
 def letter_done(visitor: Visitor) -> None:
     """The new address waits for the end of the 72 hours, told with day and hour."""
-    _prove_letter(visitor, validated_at=visitor.world.clock.now())
-    _choose(visitor, "asked")
+    with visitor.quickly():
+        _prove_letter(visitor, validated_at=visitor.world.clock.now())
+        _choose(visitor, "asked")
+    visitor.stay()
 
 
 @PART.scene("adresse-perdue-fait-a-valider")
 def letter_done_unvalidated(visitor: Visitor) -> None:
     """The new address is still to be validated."""
-    _prove_letter(visitor)
-    _choose(visitor, "other", _other(visitor.person))
+    with visitor.quickly():
+        _prove_letter(visitor)
+        _choose(visitor, "other", _other(visitor.person))
+    visitor.stay()
 
 
 @PART.scene("adresse-perdue-fait-en-place")
 def letter_done_at_once(visitor: Visitor) -> None:
     """The 72 hours were over: the new address is in place."""
     now = visitor.world.clock.now()
-    _prove_letter(visitor, validated_at=now, told_at=now - timedelta(days=4))
-    _choose(visitor, "asked")
+    with visitor.quickly():
+        _prove_letter(visitor, validated_at=now, told_at=now - timedelta(days=4))
+        _choose(visitor, "asked")
+    visitor.stay()
 
 
 @PART.scene("adresse-perdue-fait-refusee")
 def letter_done_refused(visitor: Visitor) -> None:
     """The new address was somebody else's."""
-    _prove_letter(visitor)
-    _choose(visitor, "present")
+    with visitor.quickly():
+        _prove_letter(visitor)
+        _choose(visitor, "present")
+    visitor.stay()
 
 
 @PART.scene("adresse-perdue-fait-gardee")
 def letter_done_kept(visitor: Visitor) -> None:
     """No address waited, and the account's is its reader's."""
-    _prove_letter(visitor, refused_at=visitor.world.clock.now())
-    _choose(visitor, "present")
+    with visitor.quickly():
+        _prove_letter(visitor, refused_at=visitor.world.clock.now())
+        _choose(visitor, "present")
+    visitor.stay()
 
 
 @PART.scene("adresse-perdue-fait-sans-adresse")
 def letter_done_without(visitor: Visitor) -> None:
     """The old address, which is not the reader's, refused the new one."""
-    _prove_letter(visitor)
-    _choose(visitor, "asked")
+    with visitor.quickly():
+        _prove_letter(visitor)
+        _choose(visitor, "asked")
     _change(visitor, refused_at=visitor.world.clock.now())
-    visitor.page.reload()
+    visitor.stay()
 
 
 @PART.scene("adresse-perdue-valider-fait-lettre")
 def address_link_done_after_letter(visitor: Visitor) -> None:
     """The link was answered after the letter: only the 72 hours are left."""
-    _prove_letter(visitor)
-    _choose(visitor, "other", _other(visitor.person))
-    visitor.page.goto(_address_link(visitor))
-    visitor.press("Je valide cette adresse")
+    with visitor.quickly():
+        _prove_letter(visitor)
+        _choose(visitor, "other", _other(visitor.person))
+        visitor.open(_address_link(visitor))
+        visitor.press("Je valide cette adresse")
+    visitor.stay()
 
 
 @PART.scene("adresse-perdue-validee-lettre")
 def address_validated_after_letter(visitor: Visitor) -> None:
     """The page that waits, after that."""
-    address_link_done_after_letter(visitor)
+    with visitor.quickly():
+        address_link_done_after_letter(visitor)
     visitor.open("/adresse-perdue/validation")
 
 
@@ -368,19 +400,23 @@ def unknown_address_link(visitor: Visitor) -> None:
 
 
 def _ask(visitor: Visitor, identifier: str) -> None:
-    visitor.open("/mot-de-passe-oublie", espace="adherent")
-    visitor.send(identifier=identifier)
+    with visitor.quickly():
+        visitor.open("/mot-de-passe-oublie", espace="adherent")
+        visitor.send(identifier=identifier)
+    visitor.stay()
 
 
 def _alarmed(visitor: Visitor, *, proof: str) -> None:
     person = visitor.world.member()
-    _ask(visitor, person.email)
+    with visitor.quickly():
+        _ask(visitor, person.email)
     visitor.change_account(person, alarm_at=visitor.world.clock.now(), alarm_proof=proof)
-    visitor.page.goto(visitor.newest_mail()["link"])
+    visitor.open(visitor.newest_mail()["link"])
 
 
 def _link(visitor: Visitor) -> str:
-    _ask(visitor, visitor.world.member().email)
+    with visitor.quickly():
+        _ask(visitor, visitor.world.member().email)
     return visitor.newest_mail()["link"]
 
 
@@ -399,7 +435,7 @@ def _mail_is(visitor: Visitor, state: str) -> None:
     with visitor.world.rows() as session:
         row = session.scalars(select(Recovery).where(Recovery.typed == _new(visitor.person))).one()
         session.get_one(OutboxMessage, row.outbox_id).state = state
-    visitor.page.reload()
+    visitor.stay()
 
 
 def _address_link(visitor: Visitor) -> str:
@@ -407,16 +443,19 @@ def _address_link(visitor: Visitor) -> str:
 
 
 def _validate(visitor: Visitor) -> None:
-    _give_address(visitor, visitor.world.member())
-    visitor.page.goto(_address_link(visitor))
-    visitor.press("Je valide cette adresse")
+    with visitor.quickly():
+        _give_address(visitor, visitor.world.member())
+        visitor.open(_address_link(visitor))
+        visitor.press("Je valide cette adresse")
+    visitor.stay()
 
 
 def _open_elsewhere(visitor: Visitor) -> None:
-    _give_address(visitor, visitor.world.member())
+    with visitor.quickly():
+        _give_address(visitor, visitor.world.member())
     link = _address_link(visitor)
-    visitor.page.context.clear_cookies()
-    visitor.page.goto(link)
+    visitor.forget()
+    visitor.open(link)
 
 
 def _change(visitor: Visitor, **values: object) -> None:
@@ -435,19 +474,21 @@ def _enter_letter(visitor: Visitor, person: Person, code: str) -> None:
 
 def _prove_letter(visitor: Visitor, **changed: object) -> None:
     person = visitor.world.member()
-    _give_address(visitor, person)
+    with visitor.quickly():
+        _give_address(visitor, person)
     names = {"validated_at": "verified_at"}
     _change(visitor, **{names.get(name, name): value for name, value in changed.items()})
     with visitor.world.rows() as session:
         member = members.by_number(session, person.population, person.number)
         row = session.scalars(select(Letter).where(Letter.member_id == member.id)).one()
         code = visitor.world.parts.vault.unseal(letters.SEAL, row.sealed, bound_to=row.id).decode()
-    _enter_letter(visitor, person, code)
+    with visitor.quickly():
+        _enter_letter(visitor, person, code)
+    visitor.stay()
 
 
 def _choose(visitor: Visitor, mailbox: str, address: str = "") -> None:
-    visitor.page.check(f"#mailbox-{mailbox}")
-    visitor.send(email=address, password=NEW, password_confirm=NEW)
+    visitor.send(mailbox=mailbox, email=address, password=NEW, password_confirm=NEW)
 
 
 def _other(person: Person) -> str:
@@ -456,7 +497,9 @@ def _other(person: Person) -> str:
 
 def _disown(visitor: Visitor, **changed: object) -> None:
     person = visitor.world.member()
-    _give_address(visitor, person)
-    _change(visitor, **changed)
-    visitor.change_account(person, email_disowned_at=visitor.world.clock.now())
-    visitor.give_password(person)
+    with visitor.quickly():
+        _give_address(visitor, person)
+        _change(visitor, **changed)
+        visitor.change_account(person, email_disowned_at=visitor.world.clock.now())
+        visitor.give_password(person)
+    visitor.stay()

@@ -69,12 +69,11 @@ def busy(visitor: Visitor) -> None:
 @PART.scene("connexion-sans-captcha")
 def trusted_device(visitor: Visitor) -> None:
     """On a trusted device: no captcha, and the identifier is there already."""
-    person = visitor.world.member()
-    visitor.open("/connexion")
-    visitor.page.check("[name=remember]")
-    visitor.sign_in(person, answer="Oui, se fier à cet appareil")
-    visitor.open("/deconnexion")
-    visitor.press("Se déconnecter")
+    with visitor.quickly():
+        visitor.open("/connexion")
+        visitor.sign_in(visitor.world.member(), remember="y", answer="Oui, se fier à cet appareil")
+        visitor.open("/deconnexion")
+        visitor.press("Se déconnecter")
     visitor.open("/connexion")
 
 
@@ -100,12 +99,14 @@ def refused_space(visitor: Visitor) -> None:
 def activation_pending(visitor: Visitor) -> None:
     """« Inscription en cours »: the right password before the activation."""
     _sign_in_before_activation(visitor)
+    visitor.stay()
 
 
 @PART.scene("connexion-inscription-en-cours-erreur")
 def activation_code_wrong(visitor: Visitor) -> None:
     """The same after a wrong activation code, with the tries that are left."""
     _sign_in_before_activation(visitor)
+    visitor.stay()
     visitor.send(code="12345678")
 
 
@@ -114,43 +115,43 @@ def activation_mail_refused(visitor: Visitor) -> None:
     """The same when the mail could not be delivered."""
     _sign_in_before_activation(visitor)
     visitor.change_mail(state="refused")
-    visitor.page.reload()
+    visitor.stay()
 
 
 def _sign_in_before_activation(visitor: Visitor) -> None:
     person = visitor.world.newcomer()
-    visitor.enrol(person)
-    visitor.page.context.clear_cookies()
-    visitor.give_password(person)
+    with visitor.quickly():
+        visitor.enrol(person)
+        visitor.forget()
+        visitor.give_password(person)
 
 
 @PART.scene("code")
 def code(visitor: Visitor) -> None:
     """The second step: the code by mail."""
-    visitor.come_from()
-    _to_the_code(visitor)
+    _to_the_code(visitor, is_sent=True)
+    visitor.stay()
 
 
 @PART.scene("code-erreur")
 def wrong_code(visitor: Visitor) -> None:
     """A wrong code, with the tries that are left."""
-    visitor.come_from()
-    _to_the_code(visitor)
+    _to_the_code(visitor, is_sent=True)
+    visitor.stay()
     visitor.send(code="000000")
 
 
 @PART.scene("code-vide")
 def no_code(visitor: Visitor) -> None:
     """« Valider » with no code."""
-    visitor.open("/connexion")
     _to_the_code(visitor)
+    visitor.stay()
     visitor.send()
 
 
 @PART.scene("code-dernier-renvoi")
 def last_resend(visitor: Visitor) -> None:
     """One more code may be asked for."""
-    visitor.open("/connexion")
     _to_the_code(visitor)
     _use_resends(visitor, but=1)
 
@@ -158,7 +159,6 @@ def last_resend(visitor: Visitor) -> None:
 @PART.scene("code-sans-renvoi")
 def no_resend(visitor: Visitor) -> None:
     """Every code of this sign-in has been sent."""
-    visitor.open("/connexion")
     _to_the_code(visitor)
     _use_resends(visitor, but=0)
 
@@ -166,19 +166,21 @@ def no_resend(visitor: Visitor) -> None:
 @PART.scene("code-essais")
 def too_many_codes(visitor: Visitor) -> None:
     """Five wrong codes end the sign-in (P-2004)."""
-    visitor.open("/connexion")
-    _to_the_code(visitor)
-    for _ in range(visitor.world.settings.sign_in.code_tries + 1):
-        visitor.send(code="000000")
+    with visitor.quickly():
+        _to_the_code(visitor)
+        for _ in range(visitor.world.settings.sign_in.code_tries):
+            visitor.send(code="000000")
+    visitor.stay()
+    visitor.send(code="000000")
 
 
 @PART.scene("code-journee")
 def day_is_full(visitor: Visitor) -> None:
     """Every code of the day has been sent (P-2005)."""
-    visitor.open("/connexion")
-    _to_the_code(visitor)
-    visitor.change_interaction(code_not_sent=NotSent.DAY_IS_FULL)
-    visitor.page.reload()
+    with visitor.quickly():
+        _to_the_code(visitor)
+        visitor.change_interaction(code_not_sent=NotSent.DAY_IS_FULL)
+    visitor.stay()
 
 
 @PART.scene("code-pause")
@@ -187,21 +189,29 @@ def resting(visitor: Visitor) -> None:
     person = visitor.world.member()
     until = visitor.world.clock.now() + timedelta(minutes=42)
     visitor.change_account(person, second_step_rests_until=until)
-    visitor.give_password(person)
+    with visitor.quickly():
+        visitor.give_password(person)
+    visitor.stay()
 
 
 @PART.scene("appareil")
 def device(visitor: Visitor) -> None:
     """The question whether this browser may be trusted."""
-    visitor.come_from()
-    _to_the_code(visitor)
-    visitor.give_code()
+    with visitor.quickly():
+        _to_the_code(visitor, is_sent=True)
+        visitor.give_code()
+    visitor.stay()
 
 
-def _to_the_code(visitor: Visitor) -> None:
-    person = visitor.world.member()
-    visitor.send(identifier=person.email, password=person.password)
-    visitor.person = person
+def _to_the_code(visitor: Visitor, *, is_sent: bool = False) -> None:
+    """Who is not sent by a service comes alone."""
+    visitor.person = person = visitor.world.member()
+    with visitor.quickly():
+        if is_sent:
+            visitor.come_from()
+        else:
+            visitor.open("/connexion")
+        visitor.send(identifier=person.email, password=person.password)
 
 
 def _use_resends(visitor: Visitor, *, but: int) -> None:
@@ -217,4 +227,4 @@ def _use_resends(visitor: Visitor, *, but: int) -> None:
                 limit=resends,
                 ends_at=world.clock.now() + timedelta(days=1),
             )
-    visitor.page.reload()
+    visitor.stay()

@@ -20,8 +20,9 @@ def account(visitor: Visitor) -> None:
 def devices(visitor: Visitor) -> None:
     """« Mes appareils de confiance », this one among them."""
     person = visitor.world.member()
-    visitor.open("/connexion", espace="adherent")
-    visitor.sign_in(person, answer="Oui, se fier à cet appareil")
+    with visitor.quickly():
+        visitor.open("/connexion", espace="adherent")
+        visitor.sign_in(person, answer="Oui, se fier à cet appareil")
     with visitor.world.rows() as session:
         for name in ("Firefox sur Windows", "Safari sur iOS"):
             trusted_device.trust(
@@ -54,18 +55,21 @@ def form_post(visitor: Visitor) -> None:
 @PART.scene("deconnexion")
 def sign_out(visitor: Visitor) -> None:
     """The question before signing out, with the services concerned."""
-    visitor.come_from()
-    visitor.sign_in(visitor.world.member())
-    visitor.world.redeem("espace-adherent", visitor.page.url)
+    with visitor.quickly():
+        visitor.come_from()
+        visitor.sign_in(visitor.world.member())
+    visitor.world.redeem("espace-adherent", visitor.url)
     visitor.open("/deconnexion")
 
 
 @PART.scene("deconnexion-faite")
 def signed_out(visitor: Visitor) -> None:
     """Signed out everywhere."""
-    _sign_in(visitor)
-    visitor.open("/deconnexion")
-    visitor.press("Se déconnecter")
+    with visitor.quickly():
+        _sign_in(visitor)
+        visitor.open("/deconnexion")
+        visitor.press("Se déconnecter")
+    visitor.stay()
 
 
 def _sign_in(visitor: Visitor) -> None:

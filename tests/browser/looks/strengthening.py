@@ -29,9 +29,12 @@ def wrong_code(visitor: Visitor) -> None:
 @PART.scene("application-essais")
 def too_many_codes(visitor: Visitor) -> None:
     """Five wrong codes of the app: the sign-in begins again."""
-    _come(visitor, _with_app(visitor))
-    for _ in range(visitor.world.settings.sign_in.code_tries + 1):
-        visitor.send(code="000000")
+    with visitor.quickly():
+        _come(visitor, _with_app(visitor))
+        for _ in range(visitor.world.settings.sign_in.code_tries):
+            visitor.send(code="000000")
+    visitor.stay()
+    visitor.send(code="000000")
 
 
 @PART.scene("application-secours")
@@ -53,17 +56,21 @@ def passkey_wanted(visitor: Visitor) -> None:
     """A service demands a stronger sign-in of who has a passkey, in a browser that cannot use it."""
     person = visitor.world.member()
     _give_key(visitor, person)
-    visitor.come_from(acr_values=MULTI_FACTOR)
-    visitor.send(identifier=person.email, password=person.password)
+    with visitor.quickly():
+        visitor.come_from(acr_values=MULTI_FACTOR)
+        visitor.send(identifier=person.email, password=person.password)
+    visitor.stay()
 
 
 @PART.scene("renforcer")
 def set_up(visitor: Visitor) -> None:
     """A service demands a stronger sign-in of who has neither app nor passkey: one is set up on the way."""
-    visitor.come_from(acr_values=MULTI_FACTOR)
     person = visitor.world.member()
-    visitor.send(identifier=person.email, password=person.password)
-    visitor.give_code()
+    with visitor.quickly():
+        visitor.come_from(acr_values=MULTI_FACTOR)
+        visitor.send(identifier=person.email, password=person.password)
+        visitor.give_code()
+    visitor.stay()
 
 
 @PART.scene("renforcer-erreur")
@@ -99,8 +106,10 @@ def app_intro(visitor: Visitor) -> None:
 @PART.scene("securite-application-qr")
 def app_setup(visitor: Visitor) -> None:
     """The QR code, the secret to type, and the first code."""
-    app_intro(visitor)
-    visitor.press("Commencer")
+    with visitor.quickly():
+        app_intro(visitor)
+        visitor.press("Commencer")
+    visitor.stay()
 
 
 @PART.scene("securite-application-qr-ouvert")
@@ -165,9 +174,11 @@ def no_key_possible(visitor: Visitor) -> None:
 @PART.scene("erreur-ajout-termine")
 def set_up_elsewhere(visitor: Visitor) -> None:
     """An app was confirmed in another tab meanwhile."""
-    person = _sign_in(visitor)
-    visitor.open("/compte/securite/application")
-    visitor.press("Commencer")
+    with visitor.quickly():
+        person = _sign_in(visitor)
+        visitor.open("/compte/securite/application")
+        visitor.press("Commencer")
+    visitor.stay()
     with visitor.world.rows() as session:
         account = accounts.by_email(session, person.email)
         authenticator_app.remove(session, account.id)
@@ -181,8 +192,10 @@ def _sign_in(visitor: Visitor) -> Person:
 
 
 def _come(visitor: Visitor, person: Person) -> None:
-    visitor.come_from()
-    visitor.send(identifier=person.email, password=person.password)
+    with visitor.quickly():
+        visitor.come_from()
+        visitor.send(identifier=person.email, password=person.password)
+    visitor.stay()
 
 
 def _with_app(visitor: Visitor) -> Person:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, Self
@@ -16,18 +17,21 @@ from flask import Flask, Response, request, template_rendered
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from idp.app import create_app
+from idp.authenticators.hash_gate import HashGate
 from idp.core.db import Database
 from idp.core.secrets import Vault
 from idp.core.settings import Settings
 from idp.oidc import client_rows
 from tests.support.clock import ManualClock
-from tests.support.databases import KeyRing, SqliteTemplate
+from tests.support.databases import KeyRing, SqliteTemplate, make_haste
 from tests.support.http import ScriptedHttp
 from tests.support.people import Person, Register
 
 ROOT = Path(__file__).parents[3]
 ROOT_SECRET = "the root secret of a provider that is looked at"
 FORMS_PER_MINUTE = 40
+# One import of the register takes as long for many as for one.
+AT_ONCE = 64
 # The example of RFC 7636, appendix B.
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
@@ -58,7 +62,7 @@ class World:
         self.url = f"http://{host}:{self._server.server_port}"
         self._store = template.copy(folder)
         database_url = self._store.__enter__()
-        self.database = Database(database_url)
+        self.database = make_haste(Database(database_url))
         (folder / "keys").mkdir()
         KeyRing(template, folder / "keys", Vault.from_root(ROOT_SECRET)).copy_to(self.database)
         self.settings = self._make_settings(folder, database_url)
@@ -68,6 +72,8 @@ class World:
         self.register = Register(self.parts, folder)
         self._apply_clients(folder / "clients")
         self._numbers = count()
+        self._waiting: dict[str, list[Person]] = {}
+        self._stored: dict[str, str] = {}
         self._watch(self.app)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
@@ -86,23 +92,19 @@ class World:
 
     def newcomer(self, population: str = "adherent") -> Person:
         """Somebody of the register whom no page has seen before."""
-        number = next(self._numbers)
-        name = GIVEN_NAMES[number % len(GIVEN_NAMES)]
-        nth = number // len(GIVEN_NAMES)
-        plain = name.lower().translate(str.maketrans("éëè", "eee"))
-        person = Person(
-            number=str(1234567 + number),
-            email=f"{plain}{nth or ''}@example.org",
-            given_name=name,
-            population=population,
-        )
-        self.register.add(person)
-        return person
+        waiting = self._waiting.setdefault(population, [])
+        if not waiting:
+            waiting += [self._invent(population) for _ in range(AT_ONCE)]
+            self.register.add(*waiting)
+        return waiting.pop(0)
 
     def member(self, population: str = "adherent") -> Person:
         """Somebody with an account, who has never signed in."""
         person = self.newcomer(population)
-        self.register.open_account(person)
+        # Around the gate, where a scene may be keeping others waiting; and once: all chose the same password.
+        if person.password not in self._stored:
+            self._stored[person.password] = self.parts.passwords._hasher.hash(person.password)
+        self.register.give_account(person, self._stored[person.password])
         return person
 
     @contextmanager
@@ -136,6 +138,18 @@ class World:
         answer = httpx.post(f"{self.url}/oauth2/token", data=form, auth=(client, client))
         assert answer.status_code == httpx.codes.OK, answer.text
 
+    def _invent(self, population: str) -> Person:
+        number = next(self._numbers)
+        name = GIVEN_NAMES[number % len(GIVEN_NAMES)]
+        nth = number // len(GIVEN_NAMES)
+        plain = name.lower().translate(str.maketrans("éëè", "eee"))
+        return Person(
+            number=str(1234567 + number),
+            email=f"{plain}{nth or ''}@example.org",
+            given_name=name,
+            population=population,
+        )
+
     def _make_settings(self, folder: Path, database_url: str) -> Settings:
         return Settings.model_validate(
             {
@@ -147,7 +161,7 @@ class World:
                 "spaces_dir": ROOT / "config" / "spaces",
                 "clients_dir": folder / "clients",
                 "mail": {"url": f"file://{folder}/mail"},
-                "password": {"bcrypt_cost": 4, "gate_patience": "200ms"},
+                "password": {"bcrypt_cost": 4},
                 # Each visitor says from which network it comes, so that nobody is slowed down by others.
                 "server": {"trusted_proxies": 1},
                 "limits": {"pages_per_minute": 1000, "forms_per_minute": FORMS_PER_MINUTE},
@@ -198,13 +212,19 @@ class World:
 
 @contextmanager
 def busy_gate(world: World) -> Iterator[None]:
-    """Meanwhile one password takes very long, and nobody else's gets its turn."""
-    let_go = threading.Event()
-    world.parts.passwords.gate._room().admit(let_go.wait, patience=1)
+    """Meanwhile one password takes very long, and nobody else's gets its turn.
+
+    At another gate than usual, so that nothing is left of the crowd afterwards: neither a job nor an average.
+    """
+    passwords, let_go = world.parts.passwords, threading.Event()
+    usual, passwords.gate = passwords.gate, HashGate(patience=timedelta(milliseconds=200))
+    longest = passwords.gate._room().admit(let_go.wait, patience=1)
     try:
         yield
     finally:
+        passwords.gate = usual
         let_go.set()
+        longest.result(timeout=60)
 
 
 def _links() -> dict[str, str]:
