@@ -21,6 +21,9 @@ PROBES = (Path(__file__).parent / "probes.js").read_text(encoding="utf-8")
 AXE = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
+    # No page holds a frame, and of what axe fetches before it looks only sounds matter to these rules.
+    "iframes": False,
+    "preload": {"assets": ["media"]},
 }
 # What depends on colours, sizes and places; the other rules read the document, which is the same on every screen.
 AXE_SEEN = {
@@ -32,6 +35,8 @@ AXE_SEEN = {
         ],
     },
     "resultTypes": ["violations"],
+    "iframes": False,
+    "preload": {"assets": ["cssom"]},
 }  # fmt: skip
 # All that one state of the page is asked at once. The text size is set as a browser's own setting does: pages measure
 # in rem.
@@ -47,6 +52,7 @@ ASK = """async ({ probes: names, axe: options, times }) => {
 FACTS = """() => ({
     language: document.documentElement.lang,
     number: document.querySelector(".reference")?.innerText ?? "",
+    captcha: [...document.querySelectorAll("fieldset.captcha")].map((block) => block.innerHTML).join(""),
 })"""
 
 
@@ -117,7 +123,7 @@ class Onlooker:
         page = self.visit(scene)
         served = self._world.served
         facts = page.evaluate(FACTS)
-        weight = self._weigh()
+        weight = self._weigh(served, len(facts["captcha"].encode()))
         complaints = [text for text in self._complaints if not _is_of_status(text, served.status)]
         desktop = self._ask("moving", "cramped", axe=AXE)
         enlarged = self._ask("squeezed", "sideways", times=2)
@@ -162,17 +168,17 @@ class Onlooker:
         if kind in {"error", "warning"}:
             self._complaints.append(text)
 
-    def _weigh(self) -> Weight:
-        """The requests of the page that is open now, since its own document."""
+    def _weigh(self, served: Served, captcha: int) -> Weight:
+        """The requests of the page that is open now, since its own document; the captcha travels as it is."""
         documents = [n for n, each in enumerate(self._requests) if _brought_a_page(each)]
-        html = self._page.content()
         # The icon of the page before may come late.
         mine = [
             each
             for each in self._requests[documents[-1] :]
-            if not _is_aside(each) and not (_is_icon(each) and urlsplit(each.url).path not in html)
+            if not _is_aside(each)
+            and not (_is_icon(each) and urlsplit(each.url).path.encode() not in served.body)
         ]
-        bodies: dict[str, int] = {"document": 0, "stylesheet": 0, "script": 0}
+        bodies: dict[str, int] = {"stylesheet": 0, "script": 0}
         for each in mine:
             is_document = each.resource_type == "document"
             # What this browser has in its cache by now came whole on its first visit.
@@ -180,22 +186,17 @@ class Onlooker:
                 size = each.sizes()
                 self._sizes[each.url] = size["responseHeadersSize"] + size["responseBodySize"]
             if each.resource_type in bodies:
-                if is_document or each.url not in self._bodies:
+                if each.url not in self._bodies:
                     self._bodies[each.url] = len(gzip.compress(each.response().body(), 6))
                 bodies[each.resource_type] += self._bodies[each.url]
         urls = {each.url for each in mine}
         return Weight(
             requests=tuple(sorted(urlsplit(url).path for url in urls)),
-            transferred=sum(self._sizes[url] for url in urls) - self._weigh_captcha(),
-            html=bodies["document"],
+            transferred=sum(self._sizes[url] for url in urls) - captcha,
+            html=len(gzip.compress(served.body, 6)),
             css=bodies["stylesheet"],
             js=bodies["script"],
         )
-
-    def _weigh_captcha(self) -> int:
-        """What the captcha's block adds to the document, which travels as it is."""
-        blocks = self._page.locator("fieldset.captcha").all()
-        return sum(len(block.inner_html().encode()) for block in blocks)
 
 
 def _brought_a_page(request: Request) -> bool:

@@ -1,6 +1,6 @@
-"""What holds for every hosted page in every state."""
+"""What holds for every hosted page in every state: each page is opened once, and each rule that it breaks is named."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -13,51 +13,40 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.xdist_group("demo"),
     pytest.mark.timeout(300),
-    pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name),
 ]
 LookAt = Callable[[Scene], Look]
 KILO = 1024
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_has_nothing_to_say(look: LookAt, scene: Scene, scheme: str):
-    assert look(scene).axe[scheme] == []
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_a_page_keeps_every_rule(look: LookAt, subtests: pytest.Subtests, scene: Scene):
+    seen = look(scene)
+
+    for rule, complaints in _complaints_of(seen).items():
+        with subtests.test(rule):
+            assert complaints == []
+    with subtests.test("a page speaks the language that its reader prefers"):
+        assert seen.language == ("en" if scene.name.endswith("-en") else "fr")
+    with subtests.test("a first visit costs little"):
+        _check_weight(seen, scene)
 
 
-def test_at_320_pixels_nothing_is_scrolled_sideways(look: LookAt, scene: Scene):
-    assert look(scene).sideways == []
+def _complaints_of(seen: Look) -> Mapping[str, list[str]]:
+    return {
+        "axe has nothing to say in light": seen.axe["light"],
+        "axe has nothing to say in dark": seen.axe["dark"],
+        "at 320 pixels nothing is scrolled sideways": seen.sideways,
+        "text at twice its size fits": seen.squeezed,
+        "whatever is pressed is large enough": seen.cramped,
+        "with forced colours buttons and fields keep their borders": seen.borderless,
+        "nothing moves for those who want less motion": seen.moving,
+        "on paper there are no buttons and the text is dark": seen.unprintable,
+        "the console stays empty": seen.console,
+    }
 
 
-def test_text_at_twice_its_size_fits(look: LookAt, scene: Scene):
-    assert look(scene).squeezed == []
-
-
-def test_whatever_is_pressed_is_large_enough(look: LookAt, scene: Scene):
-    assert look(scene).cramped == []
-
-
-def test_with_forced_colours_buttons_and_fields_keep_their_borders(look: LookAt, scene: Scene):
-    assert look(scene).borderless == []
-
-
-def test_nothing_moves_for_those_who_want_less_motion(look: LookAt, scene: Scene):
-    assert look(scene).moving == []
-
-
-def test_on_paper_there_are_no_buttons_and_the_text_is_dark(look: LookAt, scene: Scene):
-    assert look(scene).unprintable == []
-
-
-def test_a_page_speaks_the_language_that_its_reader_prefers(look: LookAt, scene: Scene):
-    assert look(scene).language == ("en" if scene.name.endswith("-en") else "fr")
-
-
-def test_the_console_stays_empty(look: LookAt, scene: Scene):
-    assert look(scene).console == []
-
-
-def test_a_first_visit_costs_little(look: LookAt, scene: Scene):
-    weight = look(scene).weight
+def _check_weight(seen: Look, scene: Scene) -> None:
+    weight = seen.weight
     assert len(weight.requests) <= 5, weight.requests
     # The style guide is for developers, and shows everything at once.
     assert weight.transferred <= (45 if scene.part == "Style guide" else 30) * KILO

@@ -48,6 +48,7 @@ class Served:
     rule: str = ""
     status: int = 0
     templates: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    body: bytes = b""
 
 
 class World:
@@ -203,7 +204,7 @@ class World:
             if response.mimetype == "text/html" and response.status_code != 303:
                 rule = request.url_rule.rule if request.url_rule is not None else ""
                 templates = request.environ.get("parvis.templates", [])
-                self.served = Served(rule, response.status_code, templates)
+                self.served = Served(rule, response.status_code, templates, response.get_data())
             return response
 
         template_rendered.connect(rendered, app, weak=False)
