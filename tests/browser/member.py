@@ -16,7 +16,7 @@ from idp.captcha.challenge import CaptchaChallenge
 from idp.core.db import Database
 from idp.core.secrets import Vault
 
-PATIENCE = timedelta(seconds=20)
+PATIENCE = timedelta(seconds=60)
 LINK = r"^http\S+/inscription/activer/\S+$"
 CODE = r"^\d{3} ?\d{3}$"
 
@@ -70,7 +70,7 @@ class Demo:
             found = [text for text in texts if re.search(holding, text, re.MULTILINE)]
             if found:
                 return found[0]
-            time.sleep(0.2)
+            time.sleep(0.1)
         raise AssertionError(f"no mail to {to} that holds {holding}")
 
 

@@ -31,7 +31,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def page(chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": 320, "height": 640}, locale="fr-FR")
     page = context.new_page()
-    page.set_default_timeout(10_000)
     yield page
     context.close()
 
@@ -59,10 +58,9 @@ def device(page: Page) -> tuple[CDPSession, str]:
 
 
 def add_key(visitor: Visitor, name: str) -> Person:
-    """Sign in, add a passkey under a name, and forget who was here."""
+    """Signed in, add a passkey under a name."""
     person = visitor.world.member()
-    visitor.open("/connexion", espace="adherent")
-    visitor.sign_in(person)
+    visitor.be_signed_in(person)
     visitor.open("/compte/securite")
     visitor.page.click("a:has-text('Ajouter une clé d’accès')")
     visitor.page.fill("#name", name)

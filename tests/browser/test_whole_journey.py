@@ -1,7 +1,9 @@
-"""The whole journey in Chromium, on the demo's own processes."""
+"""The whole journey in Chromium, on the demo's own processes, and its end in all of them (R25)."""
+
+import time
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.browser.member import Demo, Member
 
@@ -13,8 +15,12 @@ pytestmark = [
 ]
 
 
+# How long the worker may take to tell the services of a signing out.
+TOLD_WITHIN = 60
+
+
 @pytest.mark.parametrize(("javascript", "width", "index"), [(False, 1280, 0), (True, 320, 1)])
-def test_a_member_goes_from_the_public_page_to_their_reimbursements(
+def test_a_member_goes_from_the_public_page_to_their_reimbursements_and_out_everywhere(
     demo: Demo, chromium: Browser, javascript: bool, width: int, index: int
 ):
     context = chromium.new_context(
@@ -51,5 +57,22 @@ def test_a_member_goes_from_the_public_page_to_their_reimbursements(
     assert page.locator(".captcha").count() == 0
     member.give_password()
     expect(page.locator("h1")).to_contain_text("Bienvenue dans votre espace")
+
+    # Signed out at the provider is signed out of the service as well, with no click of the member's there.
+    assert has_session(context, demo)
+    page.goto(f"{demo.provider}/deconnexion")
+    expect(page.locator("main")).to_contain_text("Espace Adhérent")
+    page.click("main button:has-text('Se déconnecter')")
+    expect(page.locator("h1")).to_contain_text("Vous êtes déconnecté(e)")
+    until = time.monotonic() + TOLD_WITHIN
+    while has_session(context, demo) and time.monotonic() < until:
+        page.wait_for_timeout(100)
+    page.goto(f"{demo.member_space}/espace")
+    expect(page.locator("h1")).to_contain_text("Connectez-vous")
     assert complaints == []
     context.close()
+
+
+def has_session(context: BrowserContext, demo: Demo) -> bool:
+    """Whether the member space knows who is there."""
+    return context.request.get(f"{demo.member_space}/espace", max_redirects=0).status == 200

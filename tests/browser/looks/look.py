@@ -15,7 +15,6 @@ from tests.browser.looks.visitor import Visitor
 from tests.browser.looks.world import Served, World
 
 DESKTOP = {"width": 1280, "height": 900}
-PATIENCE = 15_000  # milliseconds
 PHONE = {"width": 320, "height": 640}
 PROBES = (Path(__file__).parent / "probes.js").read_text(encoding="utf-8")
 AXE = {
@@ -93,7 +92,6 @@ class Onlooker:
         # No locale: it would outweigh the language that a visitor prefers.
         self._context = browser.new_context(viewport=DESKTOP, reduced_motion="reduce")
         self._page = self._context.new_page()
-        self._page.set_default_timeout(PATIENCE)
         # Told to the browser once; a page that is only passed by does not run it.
         eyes = f"window.probes ??= {PROBES};\nif (!window.axe) {{ {Axe().axe_script} }}"
         self._page.add_init_script(f"window.bringEyes = () => {{ {eyes} }};")

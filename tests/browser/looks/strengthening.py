@@ -41,7 +41,7 @@ def too_many_codes(visitor: Visitor) -> None:
 def recovery(visitor: Visitor) -> None:
     """In the place of the app: a recovery code."""
     _come(visitor, _with_app(visitor))
-    visitor.page.click("text=Utiliser un autre moyen")
+    visitor.follow("Utiliser un autre moyen")
 
 
 @PART.scene("application-secours-erreur")

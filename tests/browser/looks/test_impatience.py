@@ -21,7 +21,6 @@ pytestmark = [
 def page(chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context(locale="fr-FR")
     page = context.new_page()
-    page.set_default_timeout(15_000)
     yield page
     context.close()
 

@@ -130,6 +130,12 @@ class Visitor:
         with self.page.expect_navigation():
             self.page.locator("main button", has_text=said).first.evaluate(PRESS)
 
+    def follow(self, words: str) -> None:
+        """Follow a link of the main part, by its French words."""
+        said = catalogue.one(words, self.language)
+        with self.page.expect_navigation():
+            self.page.locator("main a", has_text=said).first.evaluate(PRESS)
+
     def send(self, **typed: str) -> None:
         """Fill in the main form and send it by its own button; the picture of the captcha is read."""
         if self._quick is not None:
