@@ -38,8 +38,8 @@ def squeeze(text: str) -> str:
     return " ".join(text.split())
 
 
-# What chance makes: tokens, handles, pictures.
-CHANCE = re.compile(rb"[A-Za-z0-9_+/=.-]{20,}")
+# What chance makes: tokens, handles, pictures. No slash: a page that leads elsewhere is another page.
+CHANCE = re.compile(rb"data:image/png;base64,[A-Za-z0-9+/=]+|[A-Za-z0-9_.-]{20,}")
 _GOOD: set[bytes] = set()
 
 
