@@ -60,8 +60,13 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def new_id() -> str:
-    """A random identifier of 128 bits in 22 url-safe characters; identifiers are never used again."""
-    return secrets.token_urlsafe(16)
+    """A random identifier of 128 bits in 22 url-safe characters; identifiers are never used again.
+
+    None begins with a hyphen: a command line would take it for an option, a spreadsheet for a formula.
+    """
+    while (identifier := secrets.token_urlsafe(16)).startswith("-"):
+        pass
+    return identifier
 
 
 def insert_into(session: Session, table: type[Base] | Table) -> UpsertInsert:

@@ -116,3 +116,10 @@ def test_identifiers_are_short_url_safe_and_never_twice():
 
     assert len(made) == 1000
     assert all(len(one) == 22 and one.isascii() for one in made)
+
+
+def test_no_identifier_looks_like_an_option_or_a_formula():
+    made = {new_id() for _ in range(2000)}
+
+    assert not {identifier[0] for identifier in made} & set("-+=@")
+    assert {identifier[1] for identifier in made} >= {"-", "_"}
