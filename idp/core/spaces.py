@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import combinations
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
@@ -167,8 +168,8 @@ class Spaces:
     """The spaces of this installation."""
 
     def __init__(self, spaces: dict[str, Space]) -> None:
-        """Keep them in the order of their folders."""
-        self._spaces = spaces
+        """Keep them in the order of their folders; they change no more."""
+        self._spaces = MappingProxyType(spaces)
 
     @classmethod
     def read(cls, folder: Path) -> "Spaces":

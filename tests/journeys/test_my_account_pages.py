@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -14,6 +13,7 @@ from tests.support.account import confirm
 from tests.support.browser import CHROME
 from tests.support.people import MAELLE, SACHA, is_signed_in, sign_in
 from tests.support.rows import all_rows, events
+from tests.support.spaces import spaces_with
 
 pytestmark = pytest.mark.settings(captcha={"login": "off"})
 
@@ -137,13 +137,16 @@ def test_a_form_that_was_open_meanwhile_is_taken_up_to_fifteen_minutes(browser, 
     assert browser.submit(current_password=member.password).path == "/connexion/code"
 
 
-def test_idle_time_is_that_of_the_space_in_which_the_session_was_opened(
-    browser, mailbox, register, parts, clock
-):
+@pytest.fixture
+def settings(settings, tmp_path, request):
+    if "idle" in request.node.name:
+        folder = spaces_with(tmp_path, "professionnel", session_idle='"10m"')
+        return settings.model_copy(update={"spaces_dir": folder})
+    return settings
+
+
+def test_idle_time_is_that_of_the_space_in_which_the_session_was_opened(browser, mailbox, register, clock):
     # The default space lets a session idle for 30 minutes; here the one of professionals for 10.
-    spaces = parts.spaces._spaces
-    shorter = {"session_idle": timedelta(minutes=10)}
-    spaces["professionnel"] = spaces["professionnel"].model_copy(update=shorter)
     doctor = replace(MAELLE, number="10003456789", population="professionnel")
     register.open_account(doctor)
     sign_in(browser, mailbox, doctor, address="/connexion?espace=professionnel")
